@@ -55,15 +55,17 @@ void balancer_adopt(struct balancer *b, struct pool_members *m);
 const struct pool_members *balancer_members(const struct balancer *b);
 
 enum balance_verdict {
-    BALANCE_SERVED,       /* `server` is chosen and a slot of it is taken */
+    BALANCE_SERVED,       /* `server` is chosen, held, and a slot of it is taken (server_take) */
     BALANCE_QUEUE_SERVER, /* wait for `server` */
     BALANCE_QUEUE_POOL,   /* wait for any */
+    BALANCE_FULL,         /* `server` is the one, but its queue is full: 503, or with `option
+                             redispatch` another one for a client who came by its cookie */
     BALANCE_NONE          /* nobody is left: 503 */
 };
 
 struct balance_choice {
     enum balance_verdict verdict;
-    struct server *server; /* not held; server_ref() it before the next event */
+    struct server *server; /* held with SERVED only; else hand it to queue_join(), which does */
 };
 
 /*
@@ -72,11 +74,11 @@ struct balance_choice {
  * Never blocks, never allocates unless main changed something.
  */
 struct balance_choice balance_pick(struct balancer *b, const struct balance_key *key,
-                                   const struct balance_exclude *exclude, struct mono now);
+                                   const struct balance_exclude *exclude);
 
 /*
- * For a client whose cookie or stick entry names `s`: SERVED, QUEUE_SERVER, or NONE when `s` must
- * not serve it (stopped, maintenance; or its queue is full): then balance_pick() another.
- * `even_down` is `option persist` and force-persist.
+ * For a client whose cookie or stick entry names `s`: SERVED, QUEUE_SERVER, FULL, or NONE when `s`
+ * must not serve it (stopped, maintenance): then balance_pick() another. `even_down` is `option
+ * persist` and force-persist.
  */
 struct balance_choice balance_persist(struct balancer *b, struct server *s, bool even_down);

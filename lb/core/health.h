@@ -4,8 +4,8 @@
  * weight of a server that has just come up.
  *
  * Main thread only, with the clock as an argument. A change is returned, not acted upon: the caller
- * hands it to server_apply_check() (pool.h), which publishes it to the workers, and writes the log
- * line with health_log().
+ * goes on to server_apply_check() (server.h), which publishes it to the workers and tells who wants
+ * to hear of it; server_log.h makes the log line.
  *
  * The health value runs from 0 to rise + fall - 1; from `rise` on the server counts as up. A server
  * starts one failure away from down when it is expected to be up.
@@ -18,14 +18,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct pool;
-struct server;
-
 /* How the check ended: name for "show stat" and words for logs in `health_results`. */
 enum health_result_id {
     HEALTH_UNKNOWN, /* not checked yet */
     HEALTH_INI,     /* initializing */
-    HEALTH_SOCKERR, /* from here on failures: no socket could be had */
+    HEALTH_HANA,    /* from here on failures: errors seen in traffic */
+    HEALTH_SOCKERR, /* no socket could be had */
     HEALTH_L4TOUT,  /* connection timed out */
     HEALTH_L4CON,   /* refused, unreachable */
     HEALTH_L6TOUT,
@@ -54,14 +52,14 @@ extern const struct health_result_words health_results[HEALTH_RESULTS];
 struct health_result {
     enum health_result_id id;
     uint16_t code;        /* HTTP status or exit code, 0 if none */
-    struct span duration; /* how long the check took */
+    struct span duration; /* how long the check took; negative: not said */
     char info[128];       /* the reason in words, e.g. "Connection refused"; may be empty */
 };
 
 enum health_observe { HEALTH_OBSERVE_NONE, HEALTH_OBSERVE_L4, HEALTH_OBSERVE_L7 };
 enum health_on_error {
+    HEALTH_ON_ERROR_FAIL_CHECK, /* one simulated failed check, forces fastinter (the default) */
     HEALTH_ON_ERROR_FASTINTER,
-    HEALTH_ON_ERROR_FAIL_CHECK,   /* one simulated failed check, forces fastinter (the default) */
     HEALTH_ON_ERROR_SUDDEN_DEATH, /* the next failed check marks the server down */
     HEALTH_ON_ERROR_MARK_DOWN
 };
@@ -72,7 +70,6 @@ struct health_conf {
     struct span inter;                /* 0 means 2 s */
     struct span fastinter, downinter; /* 0 means inter */
     struct span timeout;              /* 0: inter bounds the whole check */
-    struct span slowstart;            /* 0: at once with full weight */
     enum health_observe observe;
     enum health_on_error on_error;
     uint16_t error_limit;                 /* 0 means 10 */
@@ -92,6 +89,7 @@ enum health_change {
 struct health {
     struct health_conf conf; /* with the defaults filled in */
     bool enabled;            /* there is a check, and no maintenance stops it */
+    bool running;            /* between health_begin() and health_report() */
     uint32_t value;          /* 0 .. rise + fall - 1 */
     bool stopping;           /* last pass was HEALTH_L7OKC */
     uint32_t errors;         /* observed errors in a row */
@@ -99,6 +97,7 @@ struct health {
     struct mono next;  /* when the next check starts; MONO_NEVER while one runs or checks stop */
     uint64_t failures; /* chkfail: checks that failed while it was up */
     uint64_t downs;    /* chkdown: times it went down */
+    uint64_t observed_failures; /* hanafail */
 };
 
 /* Up, one failure from down, as a server starts. `conf` is copied. */
@@ -131,40 +130,20 @@ enum health_change health_observed(struct health *h, bool ok, unsigned n, struct
 enum health_change health_force_up(struct health *h, bool stopping);
 enum health_change health_force_down(struct health *h);
 
+/* Maintenance: no more checks; a result that is still to come changes nothing. */
+void health_stop(struct health *h);
+/* Its end: up, one failure from down, and checked at once. */
+void health_resume(struct health *h, struct mono now);
+
 /* The wait until the next check: inter when steady, downinter when down, fastinter in transition.
  */
 struct span health_interval(const struct health *h);
 
 /* Slowstart: percentage of the weight that counts `since` coming up; 100 when over or not set. */
-unsigned health_ramp_percent(const struct health_conf *conf, struct mono since, struct mono now);
+unsigned health_ramp_percent(struct span slowstart, struct mono since, struct mono now);
 
 /* When the ramp changes next; MONO_NEVER when it is over. */
-struct mono health_ramp_next(const struct health_conf *conf, struct mono since, struct mono now);
-
-/* What an agent said, e.g. "up 75%", "drain", "maxconn:30", "down # disk full". */
-struct health_agent {
-    bool has_weight, has_maxconn, has_admin, has_oper;
-    unsigned weight_percent; /* of the configured weight */
-    uint32_t maxconn;
-    enum { HEALTH_AGENT_READY, HEALTH_AGENT_DRAIN, HEALTH_AGENT_MAINT } admin;
-    bool up;          /* with has_oper: "up" or "down", "fail", "stopped" */
-    char reason[128]; /* after "#", or the word */
-};
-
-/* Parses one line (`len` bytes, line end optional). False if no word of it is known; unknown words
- * beside known ones are passed over. */
-bool health_agent_parse(const char *line, size_t len, struct health_agent *out);
+struct mono health_ramp_next(struct span slowstart, struct mono since, struct mono now);
 
 /* "reason: Layer7 timeout, check duration: 2001ms", as logs and the runtime socket say it. */
 void health_reason(struct buf *out, const struct health_result *r);
-
-/* The whole log line for a change of `s`, without time stamp and newline:
- * "Server nodes/s1 is DOWN, reason: Layer7 timeout, check duration: 2001ms. 1 active and 0 backup
- * servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
- * `requeued` is the number of waiting requests that were moved away from it. Nothing is written for
- * HEALTH_SAME and HEALTH_STEP. */
-void health_log(struct buf *out, const struct server *s, enum health_change change,
-                unsigned requeued);
-
-/* "backend nodes has no server available!"; writes nothing while it has one. */
-void health_log_pool(struct buf *out, const struct pool *p);

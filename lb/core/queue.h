@@ -14,11 +14,17 @@
  *     while ((t = queue_next(q, server)).entry)
  *         start t.entry on t.server, a slot of which is taken
  *     if (t.wake >= 0)
- *         write to that worker's eventfd: "queue_next(pool, server)"
+ *         message to that worker: "the same loop for t.server" (held until it has run)
  *
  * and for whoever joins: after queue_join() the same loop once, with queue_next() when it waits for
  * one server, with queue_look() when it waits for any, so that a slot freed in between is not
  * missed; the request may come back with its turn at once.
+ *
+ * A slot may also become free without a release: a raised limit, a ramp, a server that comes up or
+ * is added. Main then sends "queue_look()" to each worker. When a server goes down, main sends
+ * "queue_evict()" for it.
+ *
+ * A timeout is the session's own timer, armed for `deadline`; when it fires the session leaves.
  *
  * Requests that wait for a server are served before those that wait for any, except that every
  * fourth freed slot goes to the pool if both wait, so that neither starves.
@@ -35,7 +41,6 @@
 struct queue_entry {
     struct list node;
     uint64_t ticket;
-    struct pool *pool;
     struct server *server; /* held while waiting; NULL: waits for any */
     struct mono since, deadline;
     uint32_t ahead; /* how many were before it when it joined: %sq or %bq of the log */
@@ -62,19 +67,16 @@ void queue_leave(struct queue *q, struct queue_entry *e);
 
 struct queue_turn {
     struct queue_entry *entry; /* has left the queue; a slot of `server` is taken for it */
-    struct server *server;     /* not held */
+    struct server *server;     /* held by that slot, else (wake) not */
     int wake;                  /* >= 0: that worker's turn; -1: nobody's */
 };
 
 /* A slot of `s` may be free: whose turn is it? */
 struct queue_turn queue_next(struct queue *q, struct server *s);
 
-/* queue_next() over each member that has room (joined the queue of the pool; a server came up). */
+/* queue_next() over each member with a free slot, up to the first that gives a turn. */
 struct queue_turn queue_look(struct queue *q, const struct pool_members *m);
 
 /* The next own request that waits for `s`, which is gone or down: it has left the queue and is to
  * be balanced again ("requeued"). NULL when there are none. */
 struct queue_entry *queue_evict(struct queue *q, struct server *s);
-
-/* The first own entry whose deadline is over; it has left the queue. NULL if none. */
-struct queue_entry *queue_expired(struct queue *q, struct server *s, struct mono now);
