@@ -110,6 +110,26 @@ const struct conf_node *conf_get(const struct conf_node *object, const char *key
     return NULL;
 }
 
+void conf_remove(struct conf_node *object, const char *key)
+{
+    struct conf_node *before = NULL;
+
+    for (struct conf_node *node = object->first; node; before = node, node = node->next) {
+        if (!node->key || strcmp(node->key, key) != 0)
+            continue;
+        if (before)
+            before->next = node->next;
+        else
+            object->first = node->next;
+        if (object->last == node)
+            object->last = before;
+        object->count--;
+        node->next = NULL;
+        node_free(node);
+        return;
+    }
+}
+
 int conf_say(struct conf_report *r, enum conf_severity severity, struct conf_pos at,
              const char *hint, const char *fmt, ...)
 {

@@ -76,6 +76,9 @@ struct conf_node *conf_add(struct conf_doc *doc, struct conf_node *parent, enum 
 /* The member `key` of an object; NULL if there is none. */
 const struct conf_node *conf_get(const struct conf_node *object, const char *key);
 
+/* Removes and frees the member `key`, if there is one. */
+void conf_remove(struct conf_node *object, const char *key);
+
 enum conf_severity {
     CONF_ERROR,   /* the configuration is not used */
     CONF_WARNING, /* it is used, but will hardly do what was meant */
