@@ -105,6 +105,7 @@ struct stick_conf {
     struct span expire; /* since the last use; 0: never */
     uint32_t store;     /* bits 1 << enum stick_data; server_id and server_key are always there */
     struct span period[STICK_DATA_N]; /* of the rates; 0 means 1 s */
+    uint64_t seed; /* of the hash; random, so that nobody can choose keys that collide */
 };
 
 struct stick_table;
@@ -130,8 +131,8 @@ struct stick_server {
 bool stick_match(struct stick_table *t, const struct stick_key *key, bool touch, struct mono now,
                  struct stick_server *out);
 
-/* `stick store`: made or changed. An entry that has this server already is only touched, and not
- * taught again unless half its life is over. False if the table is full and may not purge. */
+/* `stick store`: made or changed. An entry that has this server already is only touched, and taught
+ * again when an eighth of its life is over. False if the table is full and may not purge. */
 bool stick_store(struct stick_table *t, const struct stick_key *key, uint32_t server_id,
                  const char *server_name, struct mono now);
 
@@ -188,10 +189,15 @@ struct stick_record {
     struct stick_rate rates[STICK_DATA_N];
 };
 
-/* Dump: entries with id > `after` in the order of their making. Fills at most `n` and returns how
- * many; 0 at the end. May be called again at any time later, whatever happened between. */
-size_t stick_dump(struct stick_table *t, uint64_t after, struct mono now, struct stick_record *out,
-                  size_t n);
+/* Where a dump is; all zero is the beginning. */
+struct stick_cursor {
+    uint32_t shard, slot;
+};
+
+/* Dump: fills at most `n` records and returns how many; 0 at the end. May go on at any time later:
+ * an entry that stays all the while is given exactly once. */
+size_t stick_dump(struct stick_table *t, struct stick_cursor *at, struct mono now,
+                  struct stick_record *out, size_t n);
 bool stick_read(struct stick_table *t, const struct stick_key *key, struct mono now,
                 struct stick_record *out);
 
@@ -207,14 +213,17 @@ bool stick_key_parse(enum stick_type type, const char *text, struct stick_key *o
 /* The number of the newest update; 0 if there was none. */
 uint64_t stick_update_last(const struct stick_table *t);
 
-/* Updates with a number > `after`, in order, at most `n`; returns how many. */
-size_t stick_updates(struct stick_table *t, uint64_t after, struct mono now,
+/* Updates with a number > *after, in order, at most `n`; returns how many and moves *after on. 0
+ * means that there are no more now. An entry that changes while it is read comes later, with its
+ * new number. */
+size_t stick_updates(struct stick_table *t, uint64_t *after, struct mono now,
                      struct stick_record *out, size_t n);
 
-/* Tells main that there is something to teach: called in the thread that made the change, when the
- * log was empty beyond what `stick_updates` has read. Must only wake. One hook a table. */
+/* Keeps the log of updates from now on (all entries so far go into it); without this call there is
+ * none and it costs nothing. `fn` is called in the thread that made a change, once until the next
+ * stick_updates(): it must only wake main. Call it before the workers use the table. */
 typedef void stick_wake_fn(void *user);
-void stick_on_update(struct stick_table *t, stick_wake_fn *fn, void *user);
+bool stick_on_update(struct stick_table *t, stick_wake_fn *fn, void *user);
 
 /* An entry learned from a peer or a state file: replaces what `has` (bits 1 << enum stick_data)
  * names; `relog` puts it into the log, too. Rates come as stick_rate. */
