@@ -237,7 +237,7 @@ int keepalived_read(struct conf_doc *doc, const char *name, const char *text, si
                     struct conf_report *r)
 {
     struct keepalived_stmt *stmts = NULL;
-    struct ka k = {.doc = doc, .report = r};
+    struct ka k = {.b = {.doc = doc, .report = r}};
     size_t errors = r->errors;
 
     int err = keepalived_lex(doc, name, text, len, config_id, loader, &stmts, r);
@@ -251,7 +251,7 @@ int keepalived_read(struct conf_doc *doc, const char *name, const char *text, si
             keepalived_defaults(&k);
             translate(&k, stmts);
         }
-        err = !k.root || k.oom ? -ENOMEM : r->errors > errors ? -EINVAL : 0;
+        err = !k.root || k.b.oom ? -ENOMEM : r->errors > errors ? -EINVAL : 0;
     }
     keepalived_stmt_free(stmts);
     return err;

@@ -86,8 +86,8 @@ static void read_line(struct ka *k, const struct word_row *rows, size_t n,
             ka_put(k, object, row->key, row->number ? CONF_KIND_NUMBER : CONF_KIND_STRING,
                    arg->text, arg->at);
         else
-            conf_say(k->report, CONF_NOTICE, w->at, NULL, "\"%s\" has no effect here: %s", w->text,
-                     row->note);
+            conf_say(k->b.report, CONF_NOTICE, w->at, NULL, "\"%s\" has no effect here: %s",
+                     w->text, row->note);
         i += row->flag ? 1 : 2;
     }
 }
@@ -95,11 +95,12 @@ static void read_line(struct ka *k, const struct word_row *rows, size_t n,
 static void read_addresses(struct ka *k, const struct keepalived_stmt *block,
                            struct conf_node *object, const char *key, bool advertise)
 {
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, key, block->words[0].at);
+    struct conf_node *list =
+        conf_build_child(&k->b, object, CONF_KIND_ARRAY, key, block->words[0].at);
 
     for (const struct keepalived_stmt *line = block->first; line; line = line->next) {
         const struct keepalived_word *w = &line->words[0];
-        struct conf_node *address = ka_append(k, list, CONF_KIND_OBJECT, NULL, w->at);
+        struct conf_node *address = conf_build_append(&k->b, list, CONF_KIND_OBJECT, NULL, w->at);
         ka_put(k, address, "address", CONF_KIND_STRING, w->text, w->at);
         if (!advertise)
             ka_put(k, address, "advertise", CONF_KIND_BOOL, "false", w->at);
@@ -116,7 +117,7 @@ static bool is_route_type(const char *word)
 static void read_route(struct ka *k, const struct keepalived_stmt *line, struct conf_node *list)
 {
     const struct keepalived_word *w = &line->words[0];
-    struct conf_node *route = ka_append(k, list, CONF_KIND_OBJECT, NULL, w->at);
+    struct conf_node *route = conf_build_append(&k->b, list, CONF_KIND_OBJECT, NULL, w->at);
     size_t i = 0;
 
     if (is_route_type(w->text)) {
@@ -134,7 +135,8 @@ static void read_route(struct ka *k, const struct keepalived_stmt *line, struct 
 static void read_routes(struct ka *k, const struct keepalived_stmt *block, struct conf_node *object,
                         const char *key)
 {
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, key, block->words[0].at);
+    struct conf_node *list =
+        conf_build_child(&k->b, object, CONF_KIND_ARRAY, key, block->words[0].at);
 
     for (const struct keepalived_stmt *line = block->first; line; line = line->next)
         read_route(k, line, list);
@@ -143,10 +145,12 @@ static void read_routes(struct ka *k, const struct keepalived_stmt *block, struc
 static void read_rules(struct ka *k, const struct keepalived_stmt *block, struct conf_node *object,
                        const char *key)
 {
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, key, block->words[0].at);
+    struct conf_node *list =
+        conf_build_child(&k->b, object, CONF_KIND_ARRAY, key, block->words[0].at);
 
     for (const struct keepalived_stmt *line = block->first; line; line = line->next) {
-        struct conf_node *rule = ka_append(k, list, CONF_KIND_OBJECT, NULL, line->words[0].at);
+        struct conf_node *rule =
+            conf_build_append(&k->b, list, CONF_KIND_OBJECT, NULL, line->words[0].at);
         read_line(k, rule_words, ARRAY_LEN(rule_words), line, 0, rule);
     }
 }
@@ -171,7 +175,7 @@ static void on_rules(struct ka *k, const struct ka_keyword *kw, const struct kee
 
 static struct conf_node *static_part(struct ka *k, const struct keepalived_stmt *s)
 {
-    return ka_child(k, k->root, CONF_KIND_OBJECT, "static", s->words[0].at);
+    return conf_build_child(&k->b, k->root, CONF_KIND_OBJECT, "static", s->words[0].at);
 }
 
 void ka_static_addresses(struct ka *k, const struct ka_keyword *kw, const struct keepalived_stmt *s,
@@ -197,8 +201,9 @@ void ka_static_rules(struct ka *k, const struct ka_keyword *kw, const struct kee
 static void add_hook(struct ka *k, const struct keepalived_stmt *s, struct conf_node *object,
                      const char *key)
 {
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, "notify", s->words[0].at);
-    struct conf_node *hook = ka_append(k, list, CONF_KIND_OBJECT, NULL, s->words[0].at);
+    struct conf_node *list =
+        conf_build_child(&k->b, object, CONF_KIND_ARRAY, "notify", s->words[0].at);
+    struct conf_node *hook = conf_build_append(&k->b, list, CONF_KIND_OBJECT, NULL, s->words[0].at);
 
     ka_command(k, hook, key, s, 1, true);
 }
@@ -214,8 +219,8 @@ static void add_fifo(struct ka *k, struct conf_node *object)
     if (!k->fifo || !object)
         return;
     const struct keepalived_word *w = &k->fifo->words[1];
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, "notify", w->at);
-    struct conf_node *hook = ka_append(k, list, CONF_KIND_OBJECT, NULL, w->at);
+    struct conf_node *list = conf_build_child(&k->b, object, CONF_KIND_ARRAY, "notify", w->at);
+    struct conf_node *hook = conf_build_append(&k->b, list, CONF_KIND_OBJECT, NULL, w->at);
     ka_put(k, hook, "fifo", CONF_KIND_STRING, w->text, w->at);
 }
 
@@ -265,20 +270,22 @@ static void on_state(struct ka *k, const struct ka_keyword *kw, const struct kee
     if (w && strcmp(w->text, "MASTER") != 0 && strcmp(w->text, "BACKUP") != 0)
         ka_error(k, w->at, NULL, "a state is MASTER or BACKUP, not \"%s\"", w->text);
     else if (w && w->text[0] == 'M')
-        conf_say(k->report, CONF_NOTICE, w->at, NULL,
+        conf_say(k->b.report, CONF_NOTICE, w->at, NULL,
                  "\"state MASTER\" has no effect here: the priority decides");
 }
 
 static void on_peers(struct ka *k, const struct ka_keyword *kw, const struct keepalived_stmt *s,
                      struct conf_node *object)
 {
-    struct conf_node *unicast = ka_child(k, object, CONF_KIND_OBJECT, "unicast", s->words[0].at);
-    struct conf_node *peers = ka_child(k, unicast, CONF_KIND_ARRAY, "peers", s->words[0].at);
+    struct conf_node *unicast =
+        conf_build_child(&k->b, object, CONF_KIND_OBJECT, "unicast", s->words[0].at);
+    struct conf_node *peers =
+        conf_build_child(&k->b, unicast, CONF_KIND_ARRAY, "peers", s->words[0].at);
     struct conf_pos at = s->words[0].at;
     const char *ttl_min = "0"; /* keepalived takes any */
 
     for (const struct keepalived_stmt *line = s->first; line; line = line->next) {
-        ka_append(k, peers, CONF_KIND_STRING, line->words[0].text, line->words[0].at);
+        conf_build_append(&k->b, peers, CONF_KIND_STRING, line->words[0].text, line->words[0].at);
         for (size_t i = 1; i < line->count; i += 2) {
             const struct keepalived_word *arg = ka_word(k, line, i + 1, "a number");
             if (arg && strcmp(line->words[i].text, "min_ttl") == 0) {
@@ -331,7 +338,7 @@ static void on_use_vmac(struct ka *k, const struct ka_keyword *kw, const struct 
 {
     ka_put(k, object, "virtual_mac", CONF_KIND_BOOL, "true", s->words[0].at);
     if (s->count > 1)
-        conf_say(k->report, CONF_NOTICE, s->words[1].at, NULL,
+        conf_say(k->b.report, CONF_NOTICE, s->words[1].at, NULL,
                  "the name of the interface is chosen here");
 }
 
@@ -398,7 +405,7 @@ static void fill_defaults(struct ka *k, struct conf_node *object)
 {
     for (size_t i = 0; i < KA_DEFAULTS; i++) {
         const struct ka_default *d = &k->defaults[i];
-        if (d->set && !ka_has(object, d->path))
+        if (d->set && !conf_build_has(object, d->path))
             ka_put(k, object, d->path, d->kind, d->text, d->at.file ? d->at : object->key_at);
     }
 }
@@ -431,19 +438,21 @@ void ka_instance(struct ka *k, const struct ka_keyword *kw, const struct keepali
 
     if (!name)
         return;
-    struct conf_node *all = ka_child(k, k->root, CONF_KIND_OBJECT, "instances", name->at);
+    struct conf_node *all =
+        conf_build_child(&k->b, k->root, CONF_KIND_OBJECT, "instances", name->at);
     if (all && conf_get(all, name->text)) {
         ka_error(k, name->at, "give one of them another name",
                  "there is an instance \"%s\" already", name->text);
         return;
     }
-    struct conf_node *instance = ka_child(k, all, CONF_KIND_OBJECT, name->text, name->at);
+    struct conf_node *instance =
+        conf_build_child(&k->b, all, CONF_KIND_OBJECT, name->text, name->at);
     if (!instance)
         return;
     ka_block(k, instance_keywords, ARRAY_LEN(instance_keywords), s, instance, "vrrp_instance");
     notify_any_last(k, s, instance);
     add_fifo(k, instance);
-    if (is_ipv6(instance) && !ka_has(instance, "version"))
+    if (is_ipv6(instance) && !conf_build_has(instance, "version"))
         ka_put(k, instance, "version", CONF_KIND_NUMBER, "3", name->at);
     fill_defaults(k, instance);
     move_source(k, instance);
@@ -454,11 +463,13 @@ void ka_instance(struct ka *k, const struct ka_keyword *kw, const struct keepali
 static void on_members(struct ka *k, const struct ka_keyword *kw, const struct keepalived_stmt *s,
                        struct conf_node *object)
 {
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, "members", s->words[0].at);
+    struct conf_node *list =
+        conf_build_child(&k->b, object, CONF_KIND_ARRAY, "members", s->words[0].at);
 
     for (const struct keepalived_stmt *line = s->first; line; line = line->next)
         for (size_t i = 0; i < line->count; i++)
-            ka_append(k, list, CONF_KIND_STRING, line->words[i].text, line->words[i].at);
+            conf_build_append(&k->b, list, CONF_KIND_STRING, line->words[i].text,
+                              line->words[i].at);
 }
 
 static const struct ka_keyword group_keywords[] = {
@@ -475,8 +486,8 @@ void ka_group(struct ka *k, const struct ka_keyword *kw, const struct keepalived
 
     if (!name)
         return;
-    struct conf_node *all = ka_child(k, k->root, CONF_KIND_OBJECT, "groups", name->at);
-    struct conf_node *group = ka_child(k, all, CONF_KIND_OBJECT, name->text, name->at);
+    struct conf_node *all = conf_build_child(&k->b, k->root, CONF_KIND_OBJECT, "groups", name->at);
+    struct conf_node *group = conf_build_child(&k->b, all, CONF_KIND_OBJECT, name->text, name->at);
     ka_block(k, group_keywords, ARRAY_LEN(group_keywords), s, group, "vrrp_sync_group");
     notify_any_last(k, s, group);
     add_fifo(k, group);

@@ -14,82 +14,20 @@ void ka_error(struct ka *k, struct conf_pos at, const char *hint, const char *fm
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    conf_say(k->report, CONF_ERROR, at, hint, "%s", text);
-}
-
-static struct conf_node *find(const struct conf_node *object, const char *key)
-{
-    return (struct conf_node *)conf_get(object, key); /* the tree is being built by us */
-}
-
-struct conf_node *ka_child(struct ka *k, struct conf_node *object, enum conf_kind kind,
-                           const char *key, struct conf_pos at)
-{
-    struct conf_node *node = object ? find(object, key) : NULL;
-
-    if (!node && object)
-        node = conf_add(k->doc, object, kind, key, NULL, at);
-    if (!node)
-        k->oom = true;
-    return node;
-}
-
-struct conf_node *ka_append(struct ka *k, struct conf_node *list, enum conf_kind kind,
-                            const char *text, struct conf_pos at)
-{
-    struct conf_node *node = list ? conf_add(k->doc, list, kind, NULL, text, at) : NULL;
-
-    if (!node)
-        k->oom = true;
-    return node;
-}
-
-/* The object that holds the last part of `path`, and that part. */
-static struct conf_node *holder(struct ka *k, struct conf_node *object, const char **path,
-                                struct conf_pos at)
-{
-    char part[64];
-
-    for (const char *dot; object && (dot = strchr(*path, '.')); *path = dot + 1) {
-        snprintf(part, sizeof(part), "%.*s", (int)(dot - *path), *path);
-        object = ka_child(k, object, CONF_KIND_OBJECT, part, at);
-    }
-    return object;
-}
-
-bool ka_has(const struct conf_node *object, const char *path)
-{
-    char part[64];
-
-    for (const char *dot; object && (dot = strchr(path, '.')); path = dot + 1) {
-        snprintf(part, sizeof(part), "%.*s", (int)(dot - path), path);
-        object = conf_get(object, part);
-    }
-    return object && conf_get(object, path);
+    conf_say(k->b.report, CONF_ERROR, at, hint, "%s", text);
 }
 
 void ka_put(struct ka *k, struct conf_node *object, const char *path, enum conf_kind kind,
             const char *text, struct conf_pos at)
 {
-    object = holder(k, object, &path, at);
-    if (!object)
+    struct conf_pos before = {0};
+    char hint[64];
+
+    conf_build_put(&k->b, object, path, kind, text, at, &before);
+    if (!before.file)
         return;
-    struct conf_node *node = find(object, path);
-    if (!node) {
-        k->oom |= !conf_add(k->doc, object, kind, path, text, at);
-        return;
-    }
-    char hint[64], *copy = strdup(text);
-    if (!copy) {
-        k->oom = true;
-        return;
-    }
-    snprintf(hint, sizeof(hint), "the one at line %u has no effect", node->at.line);
-    conf_say(k->report, CONF_WARNING, at, hint, "this is given twice");
-    free(node->text);
-    node->text = copy;
-    node->kind = kind;
-    node->at = at;
+    snprintf(hint, sizeof(hint), "the one at line %u has no effect", before.line);
+    conf_say(k->b.report, CONF_WARNING, at, hint, "this is given twice");
 }
 
 const struct keepalived_word *ka_word(struct ka *k, const struct keepalived_stmt *s, size_t i,
@@ -123,9 +61,9 @@ void ka_command(struct ka *k, struct conf_node *object, const char *key,
                    s->words[first + 1].at);
         return;
     }
-    struct conf_node *list = ka_child(k, object, CONF_KIND_ARRAY, key, w->at);
+    struct conf_node *list = conf_build_child(&k->b, object, CONF_KIND_ARRAY, key, w->at);
     for (size_t i = first; i < s->count; i++)
-        ka_append(k, list, CONF_KIND_STRING, s->words[i].text, s->words[i].at);
+        conf_build_append(&k->b, list, CONF_KIND_STRING, s->words[i].text, s->words[i].at);
 }
 
 /* ---- rows ---- */
@@ -194,7 +132,7 @@ static void run_row(struct ka *k, const struct ka_keyword *kw, const struct keep
         put_flag(k, kw, s, object);
         return;
     case KA_NOTICE:
-        conf_say(k->report, CONF_NOTICE, s->words[0].at, NULL, "\"%s\" has no effect here: %s",
+        conf_say(k->b.report, CONF_NOTICE, s->words[0].at, NULL, "\"%s\" has no effect here: %s",
                  kw->name, kw->note);
         return;
     case KA_REFUSE:

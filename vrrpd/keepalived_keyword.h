@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "common/base/conf_build.h"
 #include "vrrpd/keepalived_lex.h"
 
 #include <stdbool.h>
@@ -19,12 +20,10 @@ struct ka_default {
 enum { KA_DEFAULTS = 16 };
 
 struct ka {
-    struct conf_doc *doc;
-    struct conf_report *report;
+    struct conf_builder b;
     struct conf_node *root;
     struct ka_default defaults[KA_DEFAULTS];
     const struct keepalived_stmt *fifo; /* global notify fifo, for each instance */
-    bool oom;
 };
 
 struct ka_keyword;
@@ -58,19 +57,9 @@ void ka_block(struct ka *k, const struct ka_keyword *table, size_t rows,
 void ka_statement(struct ka *k, const struct ka_keyword *table, size_t rows,
                   const struct keepalived_stmt *s, struct conf_node *object, const char *what);
 
-/* Sets `path` ("a.b" makes object a) to a scalar; a second time replaces it with a warning. */
+/* conf_build_put(); a second time replaces the value with a warning. */
 void ka_put(struct ka *k, struct conf_node *object, const char *path, enum conf_kind kind,
             const char *text, struct conf_pos at);
-
-/* The object or list `key`, made if it is not there. NULL without memory. */
-struct conf_node *ka_child(struct ka *k, struct conf_node *object, enum conf_kind kind,
-                           const char *key, struct conf_pos at);
-
-/* Appends to a list. */
-struct conf_node *ka_append(struct ka *k, struct conf_node *list, enum conf_kind kind,
-                            const char *text, struct conf_pos at);
-
-bool ka_has(const struct conf_node *object, const char *path);
 
 void ka_error(struct ka *k, struct conf_pos at, const char *hint, const char *fmt, ...)
     printf_like(4, 5);

@@ -122,15 +122,17 @@ static void shared_tracker(struct ka *k, const struct keepalived_stmt *s,
 
     if (!name)
         return;
-    struct conf_node *all = ka_child(k, k->root, CONF_KIND_OBJECT, "track", name->at);
+    struct conf_node *all = conf_build_child(&k->b, k->root, CONF_KIND_OBJECT, "track", name->at);
     if (all && conf_get(all, name->text)) {
         ka_error(k, name->at, "give one of them another name", "there is a tracker \"%s\" already",
                  name->text);
         return;
     }
-    struct conf_node *tracker = ka_child(k, all, CONF_KIND_OBJECT, name->text, name->at);
+    struct conf_node *tracker =
+        conf_build_child(&k->b, all, CONF_KIND_OBJECT, name->text, name->at);
     ka_block(k, table, rows, s, tracker, s->words[0].text);
-    if (fault_by_default && tracker && !ka_has(tracker, "on_ok") && !ka_has(tracker, "on_fail"))
+    if (fault_by_default && tracker && !conf_build_has(tracker, "on_ok") &&
+        !conf_build_has(tracker, "on_fail"))
         put_weight(k, tracker, 0, false, name->at);
 }
 
@@ -145,10 +147,11 @@ void ka_process(struct ka *k, const struct ka_keyword *kw, const struct keepaliv
                 struct conf_node *object)
 {
     shared_tracker(k, s, process_keywords, ARRAY_LEN(process_keywords), false);
-    struct conf_node *all = ka_child(k, k->root, CONF_KIND_OBJECT, "track", s->words[0].at);
+    struct conf_node *all =
+        conf_build_child(&k->b, k->root, CONF_KIND_OBJECT, "track", s->words[0].at);
     struct conf_node *tracker =
         all && s->count > 1 ? (struct conf_node *)conf_get(all, s->words[1].text) : NULL;
-    if (tracker && !ka_has(tracker, "on_ok") && !ka_has(tracker, "on_fail"))
+    if (tracker && !conf_build_has(tracker, "on_ok") && !conf_build_has(tracker, "on_fail"))
         put_weight(k, tracker, 1, false, s->words[1].at);
 }
 
@@ -177,13 +180,13 @@ static struct conf_node *entry(struct ka *k, struct conf_node *object,
                                const struct keepalived_stmt *line)
 {
     const struct keepalived_word *name = &line->words[0];
-    struct conf_node *track = ka_child(k, object, CONF_KIND_OBJECT, "track", name->at);
+    struct conf_node *track = conf_build_child(&k->b, object, CONF_KIND_OBJECT, "track", name->at);
 
     if (track && conf_get(track, name->text)) {
         ka_error(k, name->at, "keep one", "\"%s\" is tracked already", name->text);
         return NULL;
     }
-    return ka_child(k, track, CONF_KIND_OBJECT, name->text, name->at);
+    return conf_build_child(&k->b, track, CONF_KIND_OBJECT, name->text, name->at);
 }
 
 static void track_named(struct ka *k, const struct keepalived_stmt *block, struct conf_node *object)
