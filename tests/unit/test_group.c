@@ -170,6 +170,8 @@ START_TEST(a_fault_of_one_is_a_fault_of_all)
     pass(&r, span_s(5));
     STEP(&r, 1, VRRP_EV_FAULT_SET, .fault = VRRP_FAULT_LINK);
     ALL_FAULTY(&r);
+    ck_assert_uint_eq(r.v[0].faults, 1u << VRRP_FAULT_GROUP);
+    ck_assert_uint_eq(r.v[1].faults, 1u << VRRP_FAULT_LINK);
     STEP(&r, 2, VRRP_EV_FAULT_SET, .fault = VRRP_FAULT_TRACKER);
     ALL_FAULTY(&r);
     STEP(&r, 1, VRRP_EV_FAULT_CLEAR, .fault = VRRP_FAULT_LINK);
@@ -208,6 +210,13 @@ START_TEST(an_active_that_leaves_one_member_leaves_all)
     ALL(&r, VRRP_BACKUP);
     pass(&r, span_ms(110)); /* an interval and Skew_Time after member 0 heard it last */
     ALL(&r, VRRP_ACTIVE);
+
+    rig_init(&r, 100);
+    start(&r);
+    pass(&r, span_ms(100));
+    hear(&r, 1, 0); /* member 0 never heard anybody: it goes on listening */
+    pass(&r, span_ms(3000));
+    ck_assert(r.v[1].ready && !r.v[0].ready);
 
     rig_init(&r, 100);
     start(&r);

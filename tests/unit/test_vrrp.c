@@ -46,6 +46,7 @@ START_TEST(the_start_delay_is_waited_out_whatever_faults_do)
     rig_init(&r, c);
     STEP(&r, "", VRRP_EV_STARTUP);
     pass(&r, span_s(4));
+    STEP(&r, "", VRRP_EV_STARTUP); /* is not begun again */
     STEP(&r, "state Initialize>FAULT:fault", VRRP_EV_FAULT_SET, .fault = VRRP_FAULT_LINK);
     STEP(&r, "", VRRP_EV_FAULT_CLEAR, .fault = VRRP_FAULT_LINK);
     TIMER(&r, 6000000, "advert(255) add state Initialize>MASTER:owner announce");
@@ -205,6 +206,14 @@ START_TEST(B5_an_active_that_falls_below_us_is_preempted_promptly)
     HEAR(&r, LOW, 99, "");
     TIMER(&r, 9375, "advert(100) add state Backup>MASTER:preempt announce");
 
+    start_backup(&r, c); /* what it said before we were Backup does not count */
+    HEAR(&r, LOW, 101, "");
+    STEP(&r, "state Backup>FAULT:fault", VRRP_EV_FAULT_SET);
+    pass(&r, span_ms(1));
+    STEP(&r, "state Initialize>BACKUP:fault-cleared", VRRP_EV_FAULT_CLEAR);
+    HEAR(&r, LOW, 99, "");
+    ck_assert_int_eq(mono_diff(vrrp_deadline(&r.v), r.now).us, down_us(100));
+
     c.fast_takeover = true;
     start_backup(&r, c);
     HEAR(&r, LOW, 101, "");
@@ -323,6 +332,11 @@ START_TEST(A3_a_higher_priority_is_given_way)
     HEAR_PACKET(&r, LOW, p, "note:interval-differs remove state Active>BACKUP:higher-priority");
     ck_assert_int_eq(mono_diff(vrrp_deadline(&r.v), r.now).us, 1500000 + 156 * 500000 / 256);
     ck_assert_uint_eq(r.v.counters.yields, 1);
+
+    /* What was learned is forgotten where the RFC starts anew. */
+    STEP(&r, "state Backup>FAULT:fault", VRRP_EV_FAULT_SET);
+    STEP(&r, "state Initialize>BACKUP:fault-cleared", VRRP_EV_FAULT_CLEAR);
+    ck_assert_int_eq(mono_diff(vrrp_deadline(&r.v), r.now).us, down_us(100));
 }
 END_TEST
 
@@ -334,6 +348,7 @@ START_TEST(A3_at_equal_priority_the_greater_address_wins)
     start_active(&r, plain(100));
     pass(&r, span_ms(100));
     HEAR(&r, LOW, 100, "advert(100) announce");
+    HEAR(&r, SELF, 100, "advert(100)"); /* a duplicate of our address does not win */
     ck_assert_int_eq(r.v.state, VRRP_ACTIVE);
 
     STEP(&r, "", VRRP_EV_SOURCE, .src = ip("10.0.0.1")); /* our address may change */

@@ -192,6 +192,7 @@ START_TEST(the_second_0_is_not_sent_once_it_would_lie)
     STEP(&r, "remove advert(0) state Active>FAULT:fault", VRRP_EV_FAULT_SET);
     STEP(&r, "advert(255) add state Initialize>MASTER:owner announce", VRRP_EV_FAULT_CLEAR);
     TIMER(&r, 5000, "announce"); /* and no advert(0) */
+    ck_assert(mono_is_never(r.v.leave_at));
 }
 END_TEST
 
@@ -216,6 +217,9 @@ START_TEST(a_handover_is_not_taken_back)
     }
     HEAR(&r, LOW, 0, "");
     TIMER(&r, 609375, "advert(100) add state Backup>MASTER:peer-left announce");
+    HEAR(&r, HIGH, 101, "remove state Active>BACKUP:higher-priority");
+    HEAR(&r, HIGH, 99, ""); /* the handover is forgotten: preempted as ever */
+    TIMER(&r, down_us(100), "advert(100) add state Backup>MASTER:preempt announce");
     STEP(&r, "remove advert(0) state Active>BACKUP:yield", VRRP_EV_YIELD);
     /* Nobody wants it: it comes back. */
     TIMER(&r, down_us(100), "advert(100) add state Backup>MASTER:silence announce");
@@ -261,6 +265,16 @@ START_TEST(a_reload_of_a_backup_misses_no_advert)
     c.priority = 150;
     STEP(&r, "", VRRP_EV_CONF, .conf = &c, .priority = 148);
     ck_assert_int_eq(mono_diff(vrrp_deadline(&r.v), r.now).us, down_us(148) - 400000);
+
+    c = plain(100); /* taken out of its sync group while it waited for the others */
+    c.grouped = true;
+    start_backup(&r, c);
+    TIMER(&r, down_us(100), "");
+    QUIET(&r);
+    c = r.v.conf;
+    c.grouped = false;
+    STEP(&r, "", VRRP_EV_CONF, .conf = &c);
+    TIMER(&r, down_us(100), "advert(100) add state Backup>MASTER:silence announce");
 }
 END_TEST
 

@@ -82,13 +82,12 @@ void hear_differences(struct step *s)
         step_note(s, VRRP_NOTE_OWNER_HEARD, span_us(0)); /* V7 */
 }
 
-/* Version 2 has nothing to learn (W4). */
+/* With version 2 it is our own: another one has been rejected (W4). */
 void hear_interval(struct step *s)
 {
     struct vrrp *v = s->v;
 
-    if (v->conf.version == 3)
-        v->active_interval = s->ev->packet->interval;
+    v->active_interval = s->ev->packet->interval;
     v->ready = v->graced = false;
     v->down_reason = VRRP_REASON_SILENCE;
     step_arm_down_timer(s);
