@@ -2,9 +2,11 @@
  * Children: commands that run beside the loop, with a deadline, and leave nothing behind.
  *
  * Each child leads its own process group. When its deadline passes, the group gets SIGTERM, and
- * SIGKILL after the grace. The kernel kills the child when the starting thread dies. It starts with
- * clean signal dispositions and mask, umask 022, no descriptor but 0, 1 and 2, directory /, and
- * without the environment that systemd meant for the daemon (NOTIFY_SOCKET and the like).
+ * SIGKILL after the grace. The result comes when the child is gone; one that even SIGKILL cannot
+ * end within a second (it hangs in the kernel, or may not be killed) is told as `stuck` and counts
+ * as running until it ends. The kernel kills the child when the starting thread dies. It starts
+ * with clean signal dispositions and mask, umask 022, no descriptor but 0, 1 and 2, directory /,
+ * and without the environment that systemd meant for the daemon (NOTIFY_SOCKET and the like).
  *
  * Start children from a thread that lives as long as they may (the main thread).
  */
@@ -44,7 +46,7 @@ struct child_spec {
     size_t input_len;
     int nice;        /* added to the daemon's own */
     bool kill_group; /* when it ends, kill what it left in its group (a check, not a notify hook) */
-    const char *name; /* for messages, e.g. "script chk_proxy"; NULL: the command */
+    const char *name; /* for errors, e.g. "script chk_proxy"; NULL: the command */
 };
 
 enum child_end {
@@ -63,6 +65,8 @@ struct child_result {
     const char *stage;
     pid_t pid;
     struct span took;
+    struct span deadline; /* as in the spec */
+    bool stuck;           /* told before it ended */
     const char
         *output; /* the last output_max bytes of stdout and stderr, as a string; "" if none */
     size_t output_len;
@@ -76,7 +80,8 @@ typedef void child_fn(void *ctx, const struct child_result *r);
 /* At most `max` children run at a time. */
 int children_new(struct children **out, struct loop *loop, size_t max, struct err *e);
 
-/* Kills (SIGKILL, whole groups) and reaps what still runs, without calling back. NULL-safe. */
+/* Kills (SIGKILL, whole groups) and reaps what still runs, without calling back. Not from a
+ * child_fn. NULL-safe. */
 void children_free(struct children *cs);
 
 /* 0: it was started and `fn` will be called; a command that does not exist is told there too
@@ -119,24 +124,3 @@ const char *child_last_line(const struct child_result *r, char *text, size_t siz
  * "..." keep together, \ takes the next character as it is (inside "..." only before " and \).
  * One block: free() the result. NULL with a sentence for an unfinished quote or no word at all. */
 char **child_split(const char *line, struct err *e);
-
-/* --- a foreign process --- */
-
-struct pidwatch;
-typedef void pidwatch_fn(struct pidwatch *w);
-
-/* Embedded in its owner; all zero is "not watching". */
-struct pidwatch {
-    struct loop_io io;
-    struct loop *loop;
-    pid_t pid;
-    pidwatch_fn *fn;
-};
-
-/* Calls fn once, at the moment process `pid` ends, whoever its parent is. -ESRCH if there is none.
- */
-int pidwatch_start(struct pidwatch *w, struct loop *loop, pid_t pid, pidwatch_fn *fn,
-                   struct err *e);
-
-/* Does nothing if it is not watching. */
-void pidwatch_stop(struct pidwatch *w);

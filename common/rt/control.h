@@ -119,7 +119,9 @@ void control_defer(struct control_reply *r, control_gone_fn *gone, void *ctx);
 /* The client wants JSON. */
 bool control_json(const struct control_reply *r);
 
+/* What this client may do; a command may lower that for the rest of the connection. */
 enum control_level control_level(const struct control_reply *r);
+void control_lower_level(struct control_reply *r, enum control_level level);
 
 /* Who asks: "uid 0, pid 4711" or "127.0.0.1:50000"; valid as long as the reply. */
 const char *control_peer(const struct control_reply *r);
@@ -131,8 +133,9 @@ void control_write(struct control_reply *r, const void *data, size_t len);
  * the loop. If it overflows, the client is closed and counted as a slow reader. */
 struct buf *control_out(struct control_reply *r);
 
-/* For answers larger than output_max: `fn` is called (from the loop) each time all output has been
- * taken, until the reply ends. Implies nothing about control_defer(), which must be called too. */
+/* For answers larger than output_max: `fn` is called (from the loop) whenever all output so far has
+ * been taken, until the reply ends. Implies nothing about control_defer(), which must be called
+ * too. */
 typedef void control_drained_fn(struct control_reply *r, void *ctx);
 void control_on_drained(struct control_reply *r, control_drained_fn *fn, void *ctx);
 
