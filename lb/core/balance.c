@@ -145,17 +145,31 @@ static uint64_t next_turn(struct balancer *b, uint64_t by)
     return atomic_fetch_add_explicit(&b->pool->turn, by, memory_order_relaxed);
 }
 
+/* The round: the turns, or the points of the ring, or one turn each. */
+static uint32_t round_len(const struct balancer *b)
+{
+    if (b->n_turns)
+        return b->n_turns;
+    return b->n_ring ? b->n_ring : b->n;
+}
+
+static uint32_t round_at(const struct balancer *b, uint64_t turn)
+{
+    if (b->n_turns)
+        return b->turns[turn % b->n_turns];
+    return b->n_ring ? b->ring[turn % b->n_ring].index : (uint32_t)(turn % b->n);
+}
+
 /* The next in the round who fits. The turns passed over are used up, so that the next request does
  * not fall to the same substitute. */
 static uint32_t pick_by_turns(struct pick *p)
 {
     struct balancer *b = p->b;
-    uint32_t len = b->n_turns ? b->n_turns : b->n, unfit = 0;
+    uint32_t len = round_len(b), unfit = 0;
     uint64_t turn = next_turn(b, 1);
     b->mark++;
     for (uint32_t step = 0; step < len && unfit < b->n; step++) {
-        uint32_t at = (uint32_t)((turn + step) % len);
-        uint32_t i = b->n_turns ? b->turns[at] : at;
+        uint32_t i = round_at(b, turn + step);
         if (b->marks[i] == b->mark)
             continue;
         if (fits(p, i)) {
@@ -251,16 +265,13 @@ static uint32_t pick_random(struct pick *p)
 static uint32_t pick_by_hash(struct pick *p, uint32_t hash)
 {
     struct balancer *b = p->b;
-    bool ring = b->n_ring && b->pool->balance.consistent;
-    uint32_t len = ring ? b->n_ring : b->n_turns;
-    if (!len)
+    if (!b->n_ring && !b->n_turns)
         return pick_by_turns(p);
     if (b->pool->balance.avalanche)
         hash = hash_avalanche(hash);
-    uint32_t at = ring ? order_ring_find(b->ring, len, hash) : hash % len;
-    for (uint32_t step = 0; step < len; step++) {
-        uint32_t k = (at + step) % len;
-        uint32_t i = ring ? b->ring[k].index : b->turns[k];
+    uint32_t at = b->n_ring ? order_ring_find(b->ring, b->n_ring, hash) : hash % b->n_turns;
+    for (uint32_t step = 0; step < round_len(b); step++) {
+        uint32_t i = round_at(b, (uint64_t)at + step);
         if (!excluded(p->exclude, b->servers[i]))
             return i;
     }

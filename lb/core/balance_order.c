@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_STRIDE 4112u /* numbers set aside for the points of one id: 257 weights of 16 */
+#define RING_STRIDE 4096u /* numbers set aside for the points of one id */
 
 static uint32_t gcd(uint32_t a, uint32_t b)
 {

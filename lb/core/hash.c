@@ -21,20 +21,30 @@ static uint32_t djb2(const uint8_t *p, size_t len)
 {
     uint32_t h = 5381;
     while (len--)
-        h = ((h << 5) + h) ^ *p++;
+        h = (h << 5) + h + *p++;
     return h;
 }
 
-/* Two 16-bit halves that change places at each byte. */
+static uint32_t rotate(uint32_t v, unsigned by)
+{
+    return by ? v << by | v >> (32 - by) : v;
+}
+
+/* Two words that take turns, rotated by amounts that the data itself decides. */
 static uint32_t wt6(const uint8_t *p, size_t len)
 {
-    uint16_t h0 = 0xa53c, h1 = 0x5ac3;
+    uint32_t a = 0xa53c965au, b = 0x5ca6953au;
+    unsigned turn_a = 6, turn_b = 18;
     while (len--) {
-        uint16_t n = h0 ^ *p++;
-        h0 = h1;
-        h1 = (uint16_t)(n ^ (uint16_t)(n << 5) ^ (n >> 3));
+        uint32_t x = ~(a ^ *p), y = ~(b + *p);
+        p++;
+        a = rotate(y, turn_a);
+        b = rotate(x, turn_b);
+        uint32_t mix = ((a >> 16) ^ b) & 0xffff;
+        turn_a = mix & 31;
+        turn_b = mix >> 11;
     }
-    return (uint32_t)h0 << 16 | h1;
+    return a ^ b;
 }
 
 /* CRC-32 as in Ethernet and zlib. */
@@ -73,7 +83,8 @@ uint32_t hash_avalanche(uint32_t a)
     a = (a + 0x165667b1u) + (a << 5);
     a = (a + 0xd3a2646cu) ^ (a << 9);
     a = (a + 0xfd7046c5u) + (a << 3);
-    return (a ^ 0xb55a4f09u) ^ (a >> 16);
+    a = (a ^ 0xb55a4f09u) ^ (a >> 16);
+    return a * 3221225473u; /* a prime near 3/4 of the range */
 }
 
 uint32_t hash_address(const struct addr *a)

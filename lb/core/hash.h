@@ -15,7 +15,8 @@ extern const char *const hash_function_names[HASH_FUNCTIONS];
 
 uint32_t hash_bytes(enum hash_function f, const void *data, size_t len);
 
-/* Spreads a number over all 32 bits (Jenkins' full avalanche); the `avalanche` modifier. */
+/* Spreads a number over all 32 bits (Jenkins' full avalanche, times a prime); the `avalanche`
+ * modifier. */
 uint32_t hash_avalanche(uint32_t a);
 
 /* The address as a number: its 32-bit words, exclusive or. */
