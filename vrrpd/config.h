@@ -92,6 +92,7 @@ struct config_address {
     char *device; /* NULL: the instance's interface */
     char *label;  /* IPv4 */
     int scope;    /* RT_SCOPE_*: rtnetlink's number */
+    bool advertise;
 };
 
 struct config_unicast {
@@ -155,9 +156,10 @@ extern const struct conf_table config_address_table;
 extern const struct conf_table config_track_table;
 extern const struct conf_table config_notify_table;
 
-/* Reads, decodes, completes and checks the file. `out` is set only on success (warnings and notices
- * may be in `r` then). -EINVAL with findings in `r`; -errno with a finding when the file cannot be
- * read. The text is native unless it is recognised as keepalived.conf. */
+/* Reads, decodes, completes and checks the file. The text is native unless it is recognised as
+ * keepalived.conf. 0: `*out` can be run; warnings and notices may be in `r`. -EINVAL with findings
+ * in `r`: `*out` only serves the places in `r` and is freed after they have been rendered. Another
+ * negative errno with a finding when the file cannot be read; `*out` may then be NULL. */
 int config_load(const char *path, struct config **out, struct conf_report *r);
 
 /* The same from memory; `name` stands in messages. */
@@ -170,6 +172,10 @@ void config_free(struct config *c);
 /* The tracker that an instance's entry stands for: itself, or the shared one. The shared one says
  * what is watched, the entry what follows from it. Never NULL for a loaded configuration. */
 const struct config_track *config_track_of(const struct config *c, const struct config_track *t);
+
+/* The words of a command, NULL-terminated, in one block to free(); see above. NULL with a sentence
+ * when they cannot be told apart. */
+char **config_words(const struct conf_strings *command, struct err *e);
 
 /* The instance; NULL if there is none. */
 const struct config_instance *config_instance(const struct config *c, const char *name);

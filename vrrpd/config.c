@@ -1,0 +1,431 @@
+/*
+ * The key tables, and the way from a file to a loaded configuration:
+ *
+ *     text -> tree (a front end) -> structures (the tables) -> completed (config_complete) ->
+ *     judged (config_check.h)
+ */
+#include "vrrpd/config.h"
+
+#include "common/rt/child.h"
+#include "common/rt/file.h"
+#include "common/rt/log.h"
+#include "vrrpd/config_check.h"
+#include "vrrpd/core/vrrp.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_MAX = 4 << 20, TEXT_MAX = 4096 };
+
+#define HOUR_US (INT64_C(3600) * 1000000)
+
+static const struct conf_word then_words[] = {
+    {"nothing", CONFIG_THEN_NOTHING, "only what \"priority\" says"},
+    {"fault", CONFIG_THEN_FAULT, "the instance gives its addresses up"},
+    {0}};
+
+static const struct conf_key effect_keys[] = {
+    CONF_KEY(CONF_WORD, struct config_effect, then, "then", "whether the instance is in fault",
+             .words = then_words, .def = "nothing"),
+    CONF_KEY(CONF_INT, struct config_effect, priority, "priority",
+             "what is added to the instance's priority, such as -2", .min = -254, .max = 254),
+};
+
+static const struct conf_table effect_table = {
+    .what = "an effect",
+    .doc = "\"fault\", or { \"priority\": -2 }",
+    .size = sizeof(struct config_effect),
+    .keys = effect_keys,
+    .key_count = ARRAY_LEN(effect_keys),
+    .shorthand = "then",
+};
+
+#define TRACK(TYPE, FIELD, NAME, DOC, ...)                                                         \
+    CONF_KEY(TYPE, struct config_track, FIELD, NAME, DOC, __VA_ARGS__)
+
+static const struct conf_key track_keys[] = {
+    TRACK(CONF_STRINGS, script, "script", "a command; exit status 0 is success",
+          .max = CONFIG_COMMAND_WORDS_MAX),
+    TRACK(CONF_STRING, process, "process",
+          "name of a program, or absolute path to it; its death is known at once", .max = TEXT_MAX),
+    TRACK(CONF_STRING, pidfile, "pidfile", "file with the number of a process that must live",
+          .max = TEXT_MAX),
+    TRACK(CONF_STRING, interface, "interface", "an interface that must be up", .max = IFNAMSIZ - 1),
+    TRACK(CONF_STRING, file, "file",
+          "file with a number that is added to the priority, times \"weight\"", .max = TEXT_MAX),
+    TRACK(CONF_STRING, watch, "watch",
+          "control socket of a program: its life, heartbeat and readiness are followed",
+          .max = TEXT_MAX),
+    TRACK(CONF_STRING, use, "use", "the shared tracker that this entry stands for", .max = 255),
+    TRACK(CONF_SPAN, every, "every", "how often it is looked at", .def = "1s", .min = 10000,
+          .max = HOUR_US),
+    TRACK(CONF_SPAN, timeout, "timeout",
+          "when a script has failed, or silence of a watched program means that it hangs; as "
+          "\"every\" unless given",
+          .min = 10000, .max = HOUR_US),
+    TRACK(CONF_INT, rise, "rise", "successes in a row until it counts as well", .def = "1",
+          .min = 1, .max = 1000),
+    TRACK(CONF_INT, fall, "fall", "failures in a row until it counts as failed", .def = "1",
+          .min = 1, .max = 1000),
+    TRACK(CONF_INT, quorum, "quorum", "how many such processes must live", .def = "1", .min = 1,
+          .max = 65535),
+    TRACK(CONF_INT, weight, "weight", "by which the number in the file is multiplied", .def = "1",
+          .min = -254, .max = 254),
+    TRACK(CONF_SPAN, delay, "delay", "a shorter failure of a process or interface does not count",
+          .max = HOUR_US),
+    TRACK(CONF_STRING, user, "user", "whom the script runs as", .max = 255),
+    TRACK(CONF_OBJECT, on_fail, "on_fail",
+          "\"fault\", or { \"priority\": -2 }; \"fault\" if neither this nor on_ok is given",
+          .table = &effect_table),
+    TRACK(CONF_OBJECT, on_ok, "on_ok", "what follows while it is well: { \"priority\": 2 }",
+          .table = &effect_table),
+};
+
+const struct conf_table config_track_table = {
+    .what = "a tracker",
+    .doc = "Something that is watched, and what follows when it fails.",
+    .size = sizeof(struct config_track),
+    .keys = track_keys,
+    .key_count = ARRAY_LEN(track_keys),
+};
+
+#define NOTIFY(TYPE, FIELD, NAME, DOC, ...)                                                        \
+    CONF_KEY(TYPE, struct config_notify, FIELD, NAME, DOC, __VA_ARGS__)
+
+static const struct conf_key notify_keys[] = {
+    NOTIFY(CONF_STRINGS, command, "command",
+           "runs at each change with INSTANCE NAME MASTER|BACKUP|FAULT|STOP PRIORITY appended",
+           .max = CONFIG_COMMAND_WORDS_MAX),
+    NOTIFY(CONF_STRINGS, active, "active", "runs when the instance becomes Active",
+           .max = CONFIG_COMMAND_WORDS_MAX),
+    NOTIFY(CONF_STRINGS, backup, "backup", "runs when the instance becomes Backup",
+           .max = CONFIG_COMMAND_WORDS_MAX),
+    NOTIFY(CONF_STRINGS, fault, "fault", "runs when the instance goes into fault",
+           .max = CONFIG_COMMAND_WORDS_MAX),
+    NOTIFY(CONF_STRINGS, stop, "stop", "runs when vrrpd stops", .max = CONFIG_COMMAND_WORDS_MAX),
+    NOTIFY(CONF_STRING, fifo, "fifo", "a named pipe that gets one line for each change",
+           .max = TEXT_MAX),
+    NOTIFY(CONF_BOOL, retry, "retry",
+           "run it again, at growing intervals, until it succeeds or the state is another"),
+    NOTIFY(CONF_SPAN, deadline, "deadline", "when a command that still runs is killed",
+           .def = "30s", .min = 100000, .max = HOUR_US),
+    NOTIFY(CONF_STRING, user, "user", "whom the commands run as", .max = 255),
+};
+
+const struct conf_table config_notify_table = {
+    .what = "a notify hook",
+    .doc = "What runs when the state changes. Commands of one instance never overlap.",
+    .size = sizeof(struct config_notify),
+    .keys = notify_keys,
+    .key_count = ARRAY_LEN(notify_keys),
+    .shorthand = "command",
+};
+
+static const struct conf_word scope_words[] = {{"global", RT_SCOPE_UNIVERSE, NULL},
+                                               {"site", RT_SCOPE_SITE, NULL},
+                                               {"link", RT_SCOPE_LINK, NULL},
+                                               {"host", RT_SCOPE_HOST, NULL},
+                                               {0}};
+
+static const struct conf_key address_keys[] = {
+    CONF_KEY(CONF_PREFIX, struct config_address, address, "address",
+             "the address, with its prefix length: \"192.0.2.10/24\"", .required = true),
+    CONF_KEY(CONF_STRING, struct config_address, device, "device",
+             "the interface that gets it, if not the instance's", .max = IFNAMSIZ - 1),
+    CONF_KEY(CONF_STRING, struct config_address, label, "label",
+             "IPv4 label such as \"eth0:web\", for ifconfig", .max = IFNAMSIZ - 1),
+    CONF_KEY(CONF_WORD, struct config_address, scope, "scope", "where it is valid",
+             .words = scope_words, .def = "global"),
+    CONF_KEY(CONF_BOOL, struct config_address, advertise, "advertise",
+             "whether adverts list it; false for one of the other family", .def = "true"),
+};
+
+const struct conf_table config_address_table = {
+    .what = "an address",
+    .doc = "An address that the Active router holds.",
+    .size = sizeof(struct config_address),
+    .keys = address_keys,
+    .key_count = ARRAY_LEN(address_keys),
+    .shorthand = "address",
+};
+
+static const struct conf_key peer_keys[] = {
+    CONF_KEY(CONF_ADDR, struct config_peer, address, "address", "where the other router is",
+             .required = true),
+};
+
+static const struct conf_table peer_table = {
+    .what = "a peer",
+    .size = sizeof(struct config_peer),
+    .keys = peer_keys,
+    .key_count = ARRAY_LEN(peer_keys),
+    .shorthand = "address",
+};
+
+static const struct conf_key unicast_keys[] = {
+    CONF_KEY(CONF_ARRAY, struct config_unicast, peers, "peers",
+             "the other routers; adverts go to them and are taken from nobody else",
+             .table = &peer_table, .max = 255),
+    CONF_KEY(CONF_ADDR, struct config_unicast, source, "source",
+             "our own address for adverts, if not the interface's first"),
+    CONF_KEY(CONF_INT, struct config_unicast, ttl_min, "ttl_min",
+             "adverts with a smaller TTL are discarded; 0 takes any", .def = "255", .min = 0,
+             .max = 255),
+};
+
+static const struct conf_table unicast_table = {
+    .what = "the unicast part",
+    .doc = "Adverts to named peers instead of the multicast group.",
+    .size = sizeof(struct config_unicast),
+    .keys = unicast_keys,
+    .key_count = ARRAY_LEN(unicast_keys),
+    .shorthand = "peers",
+};
+
+static const struct conf_key garp_keys[] = {
+    CONF_KEY(CONF_INT, struct config_garp, repeat, "repeat",
+             "how often each address is announced at once", .def = "2", .min = 1, .max = 60),
+    CONF_KEY(CONF_SPAN, struct config_garp, gap, "gap", "between two of these", .def = "5ms",
+             .max = 60000000),
+    CONF_KEY(CONF_SPAN, struct config_garp, delay, "delay",
+             "after this, they are announced as often once more; \"0s\" does not", .def = "5s",
+             .max = HOUR_US),
+    CONF_KEY(CONF_SPAN, struct config_garp, refresh, "refresh",
+             "how often an Active router announces again; \"0s\" never", .max = 24 * HOUR_US),
+    CONF_KEY(CONF_INT, struct config_garp, refresh_repeat, "refresh_repeat", "how often each time",
+             .def = "1", .min = 1, .max = 60),
+};
+
+static const struct conf_table garp_table = {
+    .what = "the garp part",
+    .doc = "How addresses are announced: gratuitous ARP, or unsolicited neighbour advertisements.",
+    .size = sizeof(struct config_garp),
+    .keys = garp_keys,
+    .key_count = ARRAY_LEN(garp_keys),
+};
+
+static const struct conf_word family_words[] = {
+    {"auto", CONFIG_FAMILY_AUTO, "that of the addresses"},
+    {"ipv4", CONFIG_FAMILY_IPV4, NULL},
+    {"ipv6", CONFIG_FAMILY_IPV6, NULL},
+    {0}};
+
+static const struct conf_word checksum_words[] = {
+    {"auto", VRRP_CHECKSUM_AUTO, "starts as RFC 9568 says and follows the peer's form"},
+    {"rfc9568", VRRP_CHECKSUM_RFC9568, "over the message alone"},
+    {"pseudo-header", VRRP_CHECKSUM_PSEUDO, "as keepalived and FRR do"},
+    {0}};
+
+#define INSTANCE(TYPE, FIELD, NAME, DOC, ...)                                                      \
+    CONF_KEY(TYPE, struct config_instance, FIELD, NAME, DOC, __VA_ARGS__)
+
+static const struct conf_key instance_keys[] = {
+    INSTANCE(CONF_STRING, interface, "interface", "the interface that it runs on", .required = true,
+             .max = IFNAMSIZ - 1),
+    INSTANCE(CONF_INT, vrid, "vrid", "number of the virtual router, the same on all its nodes",
+             .required = true, .min = 1, .max = 255),
+    INSTANCE(CONF_ARRAY, addresses, "addresses", "what the Active router holds: \"192.0.2.10/24\"",
+             .required = true, .table = &config_address_table, .max = CONFIG_ADDRESSES_MAX),
+    INSTANCE(CONF_INT, priority, "priority",
+             "1 to 254, the highest becomes Active; 255 if this node owns the addresses",
+             .def = "100", .min = 1, .max = 255),
+    INSTANCE(CONF_SPAN, interval, "interval",
+             "between two adverts; a silent Active router is replaced after about three",
+             .def = "1s", .min = 10000, .max = 40950000),
+    INSTANCE(CONF_WORD, family, "family", "IPv4 or IPv6", .words = family_words, .def = "auto"),
+    INSTANCE(CONF_BOOL, preempt, "preempt", "take over from an Active router of lower priority",
+             .def = "true"),
+    INSTANCE(CONF_SPAN, preempt_delay, "preempt_delay", "how long to wait before that",
+             .max = 24 * HOUR_US),
+    INSTANCE(CONF_SPAN, start_delay, "start_delay", "how long to wait after the start of vrrpd",
+             .max = 24 * HOUR_US),
+    INSTANCE(CONF_WORD, checksum, "checksum", "what IPv4 checksums of version 3 cover",
+             .words = checksum_words, .def = "auto"),
+    INSTANCE(CONF_OBJECT, unicast, "unicast", "adverts to named peers, not to the group",
+             .table = &unicast_table),
+    INSTANCE(CONF_OBJECT, garp, "garp", "how addresses are announced", .table = &garp_table),
+    INSTANCE(CONF_BOOL, two_nodes, "two_nodes",
+             "there is only one other router: when it leaves, take over at once"),
+    INSTANCE(CONF_NAMED, track, "track", "what is watched, and what follows",
+             .table = &config_track_table, .max = CONFIG_TRACKS_INSTANCE_MAX),
+    INSTANCE(CONF_ARRAY, notify, "notify", "what runs when the state changes",
+             .table = &config_notify_table, .max = CONFIG_HOOKS_MAX),
+};
+
+const struct conf_table config_instance_table = {
+    .what = "an instance",
+    .doc = "A virtual router: addresses that one of several nodes holds.",
+    .size = sizeof(struct config_instance),
+    .keys = instance_keys,
+    .key_count = ARRAY_LEN(instance_keys),
+};
+
+static const struct conf_word log_words[] = {{"error", LOG_LEVEL_ERR, NULL},
+                                             {"warning", LOG_LEVEL_WARNING, NULL},
+                                             {"notice", LOG_LEVEL_NOTICE, "state changes too"},
+                                             {"info", LOG_LEVEL_INFO, NULL},
+                                             {"debug", LOG_LEVEL_DEBUG, NULL},
+                                             {0}};
+
+static const struct conf_key config_keys[] = {
+    CONF_KEY(CONF_NAMED, struct config, instances, "instances", "the virtual routers",
+             .table = &config_instance_table, .max = CONFIG_INSTANCES_MAX),
+    CONF_KEY(CONF_NAMED, struct config, track, "track", "trackers that several instances share",
+             .table = &config_track_table, .max = CONFIG_TRACKS_MAX),
+    CONF_KEY(CONF_STRING, struct config, control, "control", "path of the control socket",
+             .def = CONFIG_SOCKET_DEFAULT, .max = 107),
+    CONF_KEY(CONF_STRING, struct config, script_user, "script_user",
+             "whom scripts and hooks run as, unless they say otherwise", .max = 255),
+    CONF_KEY(CONF_WORD, struct config, log, "log", "the least severe messages that are logged",
+             .words = log_words, .def = "info"),
+};
+
+const struct conf_table config_table = {
+    .what = "the configuration",
+    .doc = "Configuration of vrrpd.",
+    .size = sizeof(struct config),
+    .keys = config_keys,
+    .key_count = ARRAY_LEN(config_keys),
+};
+
+/* ---- completing ---- */
+
+static void complete_track(struct config_track *t)
+{
+    if (!conf_is_set(t, "on_fail") && !conf_is_set(t, "on_ok"))
+        t->on_fail.then = CONFIG_THEN_FAULT;
+    if (t->timeout.us == 0)
+        t->timeout = t->every;
+}
+
+static void complete_tracks(const struct conf_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        complete_track(list->v[i]);
+}
+
+/* An entry of an instance that only names a shared tracker takes the shared one's effects. */
+static void inherit_effects(const struct config *c, struct config_track *t)
+{
+    const struct config_track *shared = config_track_of(c, t);
+
+    if (shared == t || !shared || conf_is_set(t, "on_fail") || conf_is_set(t, "on_ok"))
+        return;
+    t->on_fail.then = shared->on_fail.then;
+    t->on_fail.priority = shared->on_fail.priority;
+    t->on_ok.then = shared->on_ok.then;
+    t->on_ok.priority = shared->on_ok.priority;
+}
+
+static void complete_family(struct config_instance *in)
+{
+    const struct config_address *first = in->addresses.n ? in->addresses.v[0] : NULL;
+
+    if (in->family == CONFIG_FAMILY_AUTO)
+        in->family = first && first->address.addr.family == AF_INET6 ? CONFIG_FAMILY_IPV6
+                                                                     : CONFIG_FAMILY_IPV4;
+}
+
+static void complete(struct config *c)
+{
+    complete_tracks(&c->track);
+    for (size_t i = 0; i < c->instances.n; i++) {
+        struct config_instance *in = c->instances.v[i];
+        complete_tracks(&in->track);
+        for (size_t t = 0; t < in->track.n; t++)
+            inherit_effects(c, in->track.v[t]);
+        complete_family(in);
+        in->version = 3;
+    }
+}
+
+/* ---- loading ---- */
+
+void config_free(struct config *c)
+{
+    if (!c)
+        return;
+    struct conf_doc doc = c->doc;
+    conf_table_fini(&config_table, c);
+    conf_doc_fini(&doc);
+    free(c);
+}
+
+int config_parse(const char *name, const char *text, size_t len, struct config **out,
+                 struct conf_report *r)
+{
+    struct config *c = calloc(1, sizeof(*c));
+    int err;
+
+    *out = NULL;
+    if (!c)
+        return -ENOMEM;
+    err = conf_json_read(&c->doc, name, text, len, r);
+    if (err == 0)
+        err = conf_table_decode(&config_table, c->doc.root, c, r);
+    if (err == 0) {
+        complete(c);
+        err = config_check(c, r);
+    }
+    *out = c;
+    return err;
+}
+
+int config_load(const char *path, struct config **out, struct conf_report *r)
+{
+    struct buf text cleanup(buf_fini) = BUF_INIT(FILE_MAX);
+    struct err e = {0};
+    int err = file_read(path, FILE_MAX, &text, &e);
+
+    *out = NULL;
+    if (err < 0) {
+        conf_say(r, CONF_ERROR, (struct conf_pos){0}, NULL, "%s", e.text);
+        return err;
+    }
+    return config_parse(path, buf_cstr(&text), text.len, out, r);
+}
+
+/* ---- asking ---- */
+
+static bool says_what(const struct config_track *t)
+{
+    return t->script.n || t->process || t->pidfile || t->interface || t->file || t->watch;
+}
+
+const struct config_track *config_track_of(const struct config *c, const struct config_track *t)
+{
+    return says_what(t) ? t : conf_named(&c->track, t->use ? t->use : t->obj.name);
+}
+
+static char **copy_words(const struct conf_strings *list, struct err *e)
+{
+    size_t size = (list->n + 1) * sizeof(char *);
+
+    for (size_t i = 0; i < list->n; i++)
+        size += strlen(list->v[i]) + 1;
+    char **words = malloc(size);
+    if (!words) {
+        err_set(e, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    char *text = (char *)(words + list->n + 1);
+    for (size_t i = 0; i < list->n; i++) {
+        words[i] = text;
+        text = stpcpy(text, list->v[i]) + 1;
+    }
+    words[list->n] = NULL;
+    return words;
+}
+
+char **config_words(const struct conf_strings *command, struct err *e)
+{
+    return command->n == 1 ? child_split(command->v[0], e) : copy_words(command, e);
+}
+
+const struct config_instance *config_instance(const struct config *c, const char *name)
+{
+    return conf_named(&c->instances, name);
+}

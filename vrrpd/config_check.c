@@ -1,0 +1,321 @@
+#include "vrrpd/config_check.h"
+
+#include "vrrpd/config_vrrp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_LEN = 64, MTU_ASSUMED = 1500 };
+
+static int name_is_plain(const struct conf_obj *obj, struct conf_report *r)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._-:@";
+    if (strlen(obj->name) <= NAME_MAX_LEN && strspn(obj->name, allowed) == strlen(obj->name))
+        return 0;
+    return conf_say(r, CONF_ERROR, conf_at(obj, NULL),
+                    "letters, digits and . _ - : @, at most 64: commands and hooks get the name",
+                    "\"%s\" cannot be a name", obj->name);
+}
+
+/* ---- commands ---- */
+
+/* A single text is split into words and no shell reads it, so what only a shell understands would
+ * reach the program as an argument. */
+static int check_command(const void *obj, const char *key, const struct conf_strings *command,
+                         struct conf_report *r)
+{
+    static const char *const shell_only[] = {"&&", "||", "|", ";", ">", "<", "$(", "`", "2>"};
+
+    struct err e = {0};
+
+    if (!command->n)
+        return 0;
+    char **words = config_words(command, &e);
+    if (!words)
+        return conf_say(r, CONF_ERROR, conf_at(obj, key), NULL, "%s", e.text);
+    free(words);
+    if (command->n != 1)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(shell_only); i++)
+        if (strstr(command->v[0], shell_only[i]) && !strchr(command->v[0], '\''))
+            return conf_say(r, CONF_ERROR, conf_at(obj, key),
+                            "no shell reads this; write [\"/bin/sh\", \"-c\", \"...\"]",
+                            "\"%s\" means something to a shell only", shell_only[i]);
+    return 0;
+}
+
+/* ---- trackers ---- */
+
+enum kind { SCRIPT = 1, PROCESS = 2, PIDFILE = 4, INTERFACE = 8, FILE_ = 16, WATCH = 32 };
+
+static unsigned kinds_of(const struct config_track *t)
+{
+    return (t->script.n ? SCRIPT : 0u) | (t->process ? PROCESS : 0u) | (t->pidfile ? PIDFILE : 0u) |
+           (t->interface ? INTERFACE : 0u) | (t->file ? FILE_ : 0u) | (t->watch ? WATCH : 0u);
+}
+
+/* Which keys mean something to which kind of tracker. */
+static int check_keys_of_kind(const struct config_track *t, unsigned kind, struct conf_report *r)
+{
+    static const struct {
+        const char *key;
+        unsigned kinds;
+    } rows[] = {
+        {"every", SCRIPT | PROCESS | PIDFILE | FILE_ | WATCH},
+        {"timeout", SCRIPT | WATCH},
+        {"rise", SCRIPT},
+        {"fall", SCRIPT},
+        {"user", SCRIPT},
+        {"quorum", PROCESS},
+        {"delay", PROCESS | PIDFILE | INTERFACE | WATCH},
+        {"weight", FILE_},
+    };
+    int result = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (!(rows[i].kinds & kind) && conf_is_set(t, rows[i].key))
+            result = conf_say(r, CONF_ERROR, conf_at(t, rows[i].key), "remove it",
+                              "\"%s\" means nothing to this kind of tracker", rows[i].key);
+    return result;
+}
+
+static int check_track(const struct config *c, const struct config_track *t, bool shared,
+                       struct conf_report *r)
+{
+    static const char one_of[] = "one of: script, process, pidfile, interface, file, watch";
+    unsigned kinds = kinds_of(t);
+    int err = name_is_plain(&t->obj, r);
+
+    if (kinds & (kinds - 1))
+        return conf_say(r, CONF_ERROR, conf_at(t, NULL), "make it several trackers",
+                        "tracker \"%s\" watches more than one thing", t->obj.name);
+    if (kinds && t->use)
+        return conf_say(r, CONF_ERROR, conf_at(t, "use"), "keep one of the two",
+                        "tracker \"%s\" both watches something and uses another", t->obj.name);
+    if (kinds) {
+        int result = check_keys_of_kind(t, kinds, r);
+        err = result < 0 ? result : err;
+        result = check_command(t, "script", &t->script, r);
+        return result < 0 ? result : err;
+    }
+    if (shared)
+        return conf_say(r, CONF_ERROR, conf_at(t, NULL), one_of,
+                        "tracker \"%s\" does not say what is watched", t->obj.name);
+    if (!config_track_of(c, t))
+        return conf_say(r, CONF_ERROR, t->use ? conf_at(t, "use") : conf_at(t, NULL), one_of,
+                        "tracker \"%s\" does not say what is watched, and there is no shared "
+                        "tracker \"%s\"",
+                        t->obj.name, t->use ? t->use : t->obj.name);
+    return err;
+}
+
+static bool moves_priority(const struct config_track *t)
+{
+    return t->on_fail.priority || t->on_ok.priority || t->file;
+}
+
+static int check_instance_tracks(const struct config *c, const struct config_instance *in,
+                                 struct conf_report *r)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < in->track.n; i++) {
+        const struct config_track *t = in->track.v[i];
+        int err = check_track(c, t, false, r);
+        result = err < 0 ? err : result;
+        if (err < 0 || !moves_priority(config_track_of(c, t)))
+            continue;
+        if (in->priority == 255)
+            conf_say(r, CONF_WARNING, conf_at(t, NULL), "use \"on_fail\": \"fault\"",
+                     "the priority of an owner (255) does not change, whatever \"%s\" says",
+                     t->obj.name);
+        else if (!in->preempt)
+            conf_say(r, CONF_WARNING, conf_at(in, "preempt"),
+                     "use \"on_fail\": \"fault\": a fault gives the addresses up at once",
+                     "with \"preempt\" false on the other node, a lower priority from \"%s\" "
+                     "moves nothing",
+                     t->obj.name);
+    }
+    return result;
+}
+
+/* ---- addresses ---- */
+
+static int check_address(const struct config_instance *in, const struct config_address *a,
+                         struct conf_report *r)
+{
+    const struct addr *addr = &a->address.addr;
+    char text[ADDR_TEXT_MAX];
+
+    addr_format(addr, text);
+    if (addr_is_any(addr) || addr_is_multicast(addr))
+        return conf_say(r, CONF_ERROR, conf_at(a, "address"), NULL,
+                        "%s cannot be held by an interface", text);
+    if (a->label && addr->family != AF_INET)
+        return conf_say(r, CONF_ERROR, conf_at(a, "label"), "remove it",
+                        "only IPv4 addresses have labels");
+    if (a->advertise && addr->family != config_family(in))
+        return conf_say(r, CONF_ERROR, conf_at(a, "address"),
+                        "make two instances (the same vrid is fine), or set \"advertise\": false",
+                        "%s is not of the instance's family; a virtual router has only one", text);
+    return 0;
+}
+
+static const struct config_address *same_address(const struct config_instance *in, size_t end,
+                                                 const struct config_address *a)
+{
+    for (size_t i = 0; i < end; i++) {
+        const struct config_address *b = in->addresses.v[i];
+        if (addr_equal(&a->address.addr, &b->address.addr) &&
+            strcmp(a->device ? a->device : in->interface, b->device ? b->device : in->interface) ==
+                0)
+            return b;
+    }
+    return NULL;
+}
+
+static int check_addresses(const struct config_instance *in, struct conf_report *r)
+{
+    int result = 0;
+
+    if (!in->addresses.n)
+        return conf_say(r, CONF_ERROR, conf_at(in, "addresses"), NULL,
+                        "instance \"%s\" has no address to hold", in->obj.name);
+    for (size_t i = 0; i < in->addresses.n; i++) {
+        const struct config_address *a = in->addresses.v[i];
+        int err = check_address(in, a, r);
+        result = err < 0 ? err : result;
+        const struct config_address *b = same_address(in, i, a);
+        if (b)
+            result = conf_say(r, CONF_ERROR, conf_at(a, "address"), NULL,
+                              "this address stands at line %u already", conf_at(b, "address").line);
+    }
+    return result;
+}
+
+/* ---- unicast, hooks, the whole ---- */
+
+static int check_unicast(const struct config_instance *in, struct conf_report *r)
+{
+    const struct config_unicast *u = &in->unicast;
+    int result = 0;
+
+    if (conf_is_set(in, "unicast") && !u->peers.n)
+        return conf_say(r, CONF_ERROR, conf_at(in, "unicast"), "remove it to speak multicast",
+                        "unicast without a peer: nobody would hear this router");
+    if (u->source.family && u->source.family != config_family(in))
+        result = conf_say(r, CONF_ERROR, conf_at(u, "source"), NULL,
+                          "the source is not of the instance's family");
+    for (size_t i = 0; i < u->peers.n; i++) {
+        const struct config_peer *p = u->peers.v[i];
+        if (p->address.family != config_family(in) || addr_is_multicast(&p->address))
+            result = conf_say(r, CONF_ERROR, conf_at(p, "address"), NULL,
+                              "a peer is one address of the instance's family");
+        else if (addr_equal(&p->address, &u->source))
+            result = conf_say(r, CONF_ERROR, conf_at(p, "address"), "remove it",
+                              "our own source cannot be a peer");
+    }
+    return result;
+}
+
+static int check_hooks(const struct conf_list *hooks, struct conf_report *r)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < hooks->n; i++) {
+        const struct config_notify *h = hooks->v[i];
+        const struct {
+            const char *key;
+            const struct conf_strings *command;
+        } rows[] = {
+            {"command", &h->command}, {"active", &h->active}, {"backup", &h->backup},
+            {"fault", &h->fault},     {"stop", &h->stop},
+        };
+        size_t words = 0;
+        for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+            int err = check_command(h, rows[k].key, rows[k].command, r);
+            result = err < 0 ? err : result;
+            words += rows[k].command->n;
+        }
+        if (!words && !h->fifo)
+            result = conf_say(r, CONF_ERROR, conf_at(h, NULL), NULL, "the hook runs nothing");
+    }
+    return result;
+}
+
+static int check_vrrp(const struct config_instance *in, struct conf_report *r)
+{
+    struct config_vrrp v;
+    int result = config_vrrp_init(&v, in, MTU_ASSUMED);
+
+    if (result < 0)
+        return result;
+    const char *complaint = vrrp_conf_check(&v.conf);
+    if (complaint)
+        result = conf_say(r, CONF_ERROR, conf_at(in, NULL), NULL, "instance \"%s\": %s",
+                          in->obj.name, complaint);
+    else if (v.unlisted)
+        conf_say(r, CONF_NOTICE, conf_at(in, "addresses"), NULL,
+                 "adverts list the first %zu addresses only; the other %zu are held all the same",
+                 v.conf.addr_count, v.unlisted);
+    config_vrrp_fini(&v);
+    return result;
+}
+
+static int check_instance(const struct config *c, const struct config_instance *in,
+                          struct conf_report *r)
+{
+    const int errs[] = {
+        name_is_plain(&in->obj, r),  check_addresses(in, r),          check_unicast(in, r),
+        check_hooks(&in->notify, r), check_instance_tracks(c, in, r),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(errs); i++)
+        if (errs[i] < 0)
+            return errs[i];
+    return check_vrrp(in, r);
+}
+
+/* Two instances that cannot live side by side. */
+static int check_pair(const struct config_instance *a, const struct config_instance *b,
+                      struct conf_report *r)
+{
+    if (strcmp(a->interface, b->interface) != 0)
+        return 0;
+    if (a->vrid == b->vrid && a->family == b->family)
+        return conf_say(r, CONF_ERROR, conf_at(b, "vrid"), "each virtual router has its own number",
+                        "instances \"%s\" and \"%s\" have the same vrid on %s", a->obj.name,
+                        b->obj.name, a->interface);
+    for (size_t i = 0; i < b->addresses.n; i++) {
+        const struct config_address *x = b->addresses.v[i];
+        char text[ADDR_TEXT_MAX];
+        if (!x->device && same_address(a, a->addresses.n, x))
+            return conf_say(r, CONF_ERROR, conf_at(x, "address"), NULL,
+                            "%s belongs to instance \"%s\" already",
+                            addr_format(&x->address.addr, text), a->obj.name);
+    }
+    return 0;
+}
+
+int config_check(const struct config *c, struct conf_report *r)
+{
+    int result = 0, err;
+
+    for (size_t i = 0; i < c->track.n; i++) {
+        err = check_track(c, c->track.v[i], true, r);
+        result = err < 0 ? err : result;
+    }
+    for (size_t i = 0; i < c->instances.n; i++) {
+        err = check_instance(c, c->instances.v[i], r);
+        result = err < 0 ? err : result;
+        for (size_t k = 0; k < i; k++) {
+            err = check_pair(c->instances.v[k], c->instances.v[i], r);
+            result = err < 0 ? err : result;
+        }
+    }
+    if (!c->instances.n)
+        conf_say(r, CONF_WARNING, c->obj.node ? c->obj.node->at : (struct conf_pos){0}, NULL,
+                 "there is no instance: vrrpd has nothing to do");
+    return result;
+}
