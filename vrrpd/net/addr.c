@@ -1,0 +1,367 @@
+/*
+ * What the kernel tells about addresses is compared with what is wanted. Our own deletions are told
+ * too, later, when the same address may long be wanted again; so each vip counts the deletions that
+ * are still to be told, and only one beyond them is somebody else's.
+ */
+#include "vrrpd/net/addr.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 1024, MESSAGE = 192 };
+
+struct vips {
+    struct loop *loop;
+    struct links *links;
+    struct netlink *nl;
+    struct link_observer observer;
+    struct loop_work work;
+    struct timer retry;
+    struct list sets;
+    struct vip *buckets[BUCKETS];
+};
+
+static size_t bucket_of(const struct addr *a)
+{
+    uint32_t h = 2166136261u;
+
+    for (size_t i = 0; i < sizeof(a->bytes); i++)
+        h = (h ^ a->bytes[i]) * 16777619u;
+    return h % BUCKETS;
+}
+
+static struct vip *find(struct vips *vs, int index, const struct addr_prefix *p)
+{
+    for (struct vip *v = vs->buckets[bucket_of(&p->addr)]; v; v = v->next)
+        if (v->link->index == index && v->address.len == p->len &&
+            addr_equal(&v->address.addr, &p->addr))
+            return v;
+    return NULL;
+}
+
+/* ---- messages ---- */
+
+static struct nl_msg *message(int type, int flags, const struct addr_prefix *p, int index,
+                              uint8_t scope)
+{
+    struct nl_msg *m = nlmsg_alloc_size(MESSAGE);
+    struct ifaddrmsg body = {
+        .ifa_family = p->addr.family,
+        .ifa_prefixlen = p->len,
+        .ifa_flags = p->addr.family == AF_INET6 ? IFA_F_NODAD : 0,
+        .ifa_scope = scope,
+        .ifa_index = (unsigned)index,
+    };
+    int size = (int)addr_size(&p->addr);
+
+    if (m && nlmsg_put(m, 0, 0, type, 0, flags) && nlmsg_append(m, &body, sizeof(body), 4) == 0 &&
+        nla_put(m, IFA_LOCAL, size, p->addr.bytes) == 0 &&
+        nla_put(m, IFA_ADDRESS, size, p->addr.bytes) == 0)
+        return m;
+    nlmsg_free(m);
+    return NULL;
+}
+
+static struct nl_msg *add_message(const struct vip *v)
+{
+    struct nl_msg *m =
+        message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &v->address, v->link->index, v->scope);
+
+    if (m && nla_put_u8(m, IFA_PROTO, VIP_MARK) == 0 &&
+        (!v->label || nla_put_string(m, IFA_LABEL, v->label) == 0))
+        return m;
+    nlmsg_free(m);
+    return NULL;
+}
+
+static void add_failed(void *ctx, void *cookie, int error, const char *text)
+{
+    struct vip *v = cookie;
+
+    v->held = false;
+    v->error = error;
+}
+
+static void remove_failed(void *ctx, void *cookie, int error, const char *text)
+{
+    struct vip *v = cookie;
+
+    v->deletions -= v->deletions > 0;
+}
+
+static void add_one(struct vips *vs, struct vip *v)
+{
+    v->error = v->link->index ? 0 : ENODEV;
+    v->held = v->link->index != 0;
+    v->lost = false;
+    if (!v->held)
+        return;
+    if (netlink_add(vs->nl, add_message(v), v) < 0)
+        add_failed(NULL, v, ENOMEM, "");
+}
+
+/* ---- adding and removing ---- */
+
+size_t vips_missing(const struct vip_set *set)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < set->n; i++)
+        missing += !set->v[i].held;
+    return missing;
+}
+
+static bool any_wanted_missing(const struct vip_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i].wanted && !set->v[i].held)
+            return true;
+    return false;
+}
+
+size_t vips_add(struct vips *vs, struct vip_set *set)
+{
+    netlink_begin(vs->nl, add_failed, NULL);
+    for (size_t i = 0; i < set->n; i++) {
+        set->v[i].wanted = true;
+        if (!set->v[i].held)
+            add_one(vs, &set->v[i]);
+    }
+    int err = netlink_end(vs->nl);
+    for (size_t i = 0; err && i < set->n; i++)
+        add_failed(NULL, &set->v[i], -err, "");
+    size_t missing = vips_missing(set);
+    if (missing && !vs->retry.armed)
+        loop_timer_after(vs->loop, &vs->retry, span_s(1));
+    return missing;
+}
+
+void vips_remove(struct vips *vs, struct vip_set *set)
+{
+    netlink_begin(vs->nl, remove_failed, NULL);
+    for (size_t i = set->n; i-- > 0;) {
+        struct vip *v = &set->v[i];
+        bool there = v->held;
+        v->wanted = v->held = v->lost = false;
+        v->error = 0;
+        if (!there || !v->link->index)
+            continue;
+        v->deletions++;
+        if (netlink_add(vs->nl, message(RTM_DELADDR, 0, &v->address, v->link->index, v->scope), v) <
+            0)
+            remove_failed(NULL, v, ENOMEM, "");
+    }
+    netlink_end(vs->nl);
+}
+
+/* ---- what the kernel tells ---- */
+
+static void put_back_set(struct vips *vs, struct vip_set *set, bool all)
+{
+    struct vip_news news = {0};
+
+    netlink_begin(vs->nl, add_failed, NULL);
+    for (size_t i = 0; i < set->n; i++) {
+        struct vip *v = &set->v[i];
+        bool try = v->wanted && !v->held && (all || (v->lost && v->losses <= VIP_LOSSES_PER_S));
+        news.lost += v->wanted && v->lost;
+        if (v->wanted && v->lost)
+            news.one = v;
+        v->lost = false;
+        v->seen = try;
+        if (try)
+            add_one(vs, v);
+    }
+    netlink_end(vs->nl);
+    for (size_t i = 0; i < set->n; i++) {
+        struct vip *v = &set->v[i];
+        if (v->seen && v->held) {
+            news.back++;
+            news.one = v;
+        }
+    }
+    if ((news.lost || news.back) && set->fn)
+        set->fn(set->ctx, &news);
+}
+
+static void put_back(struct vips *vs, bool all)
+{
+    bool missing = false;
+
+    list_for_each_safe (it, &vs->sets)
+        put_back_set(vs, list_entry(it, struct vip_set, node), all);
+    list_for_each (it, &vs->sets)
+        missing |= any_wanted_missing(list_entry(it, struct vip_set, node));
+    if (missing && !vs->retry.armed)
+        loop_timer_after(vs->loop, &vs->retry, span_s(1));
+}
+
+static void on_work(struct loop_work *work)
+{
+    put_back(container_of(work, struct vips, work), false);
+}
+
+static void on_retry(struct timer *t, struct mono now)
+{
+    struct vips *vs = container_of(t, struct vips, retry);
+
+    list_for_each (it, &vs->sets) {
+        struct vip_set *set = list_entry(it, struct vip_set, node);
+        for (size_t i = 0; i < set->n; i++)
+            set->v[i].losses = 0;
+    }
+    put_back(vs, true);
+}
+
+static void lose(struct vips *vs, struct vip *v)
+{
+    if (!v->held)
+        return;
+    v->held = false;
+    v->lost = true;
+    v->losses++;
+    loop_work_add(vs->loop, &vs->work);
+    if (!vs->retry.armed)
+        loop_timer_after(vs->loop, &vs->retry, span_s(1));
+}
+
+static void on_address(void *ctx, int index, const struct addr_prefix *p, uint8_t mark, bool there)
+{
+    struct vips *vs = ctx;
+    struct vip *v = find(vs, index, p);
+
+    if (!v)
+        return;
+    if (there)
+        v->seen = true;
+    else if (v->deletions)
+        v->deletions--;
+    else
+        lose(vs, v);
+}
+
+/* An interface that was deleted took its addresses along without a word about each. */
+static void on_link(void *ctx, const struct link *link)
+{
+    struct vips *vs = ctx;
+
+    if (link->index)
+        return;
+    list_for_each (it, &vs->sets) {
+        struct vip_set *set = list_entry(it, struct vip_set, node);
+        for (size_t i = 0; i < set->n; i++) {
+            struct vip *v = &set->v[i];
+            if (v->link != link)
+                continue;
+            v->deletions = 0;
+            lose(vs, v);
+        }
+    }
+}
+
+static void on_resync(void *ctx, bool begin)
+{
+    struct vips *vs = ctx;
+
+    list_for_each (it, &vs->sets) {
+        struct vip_set *set = list_entry(it, struct vip_set, node);
+        for (size_t i = 0; i < set->n; i++) {
+            struct vip *v = &set->v[i];
+            if (begin) {
+                v->seen = false;
+                v->deletions = 0;
+            } else if (!v->seen) {
+                lose(vs, v);
+            }
+        }
+    }
+}
+
+/* ---- reaping ---- */
+
+struct reap {
+    struct vips *vs;
+    size_t found;
+};
+
+static void reap_one(void *ctx, int index, const struct addr_prefix *p, uint8_t mark, bool there)
+{
+    struct reap *reap = ctx;
+    struct vip *v = find(reap->vs, index, p);
+
+    if (mark != VIP_MARK || (v && v->wanted))
+        return;
+    reap->found++;
+    netlink_add(reap->vs->nl, message(RTM_DELADDR, 0, p, index, 0), NULL);
+}
+
+size_t vips_reap(struct vips *vs)
+{
+    struct reap reap = {.vs = vs};
+
+    netlink_begin(vs->nl, NULL, NULL);
+    links_each_address(vs->links, reap_one, &reap, NULL);
+    netlink_end(vs->nl);
+    return reap.found;
+}
+
+/* ---- life ---- */
+
+int vips_new(struct vips **out, struct loop *loop, struct links *links, struct netlink *nl,
+             struct err *e)
+{
+    struct vips *vs = calloc(1, sizeof(*vs));
+
+    if (!vs)
+        return err_set(e, -ENOMEM, "out of memory");
+    *vs = (struct vips){
+        .loop = loop,
+        .links = links,
+        .nl = nl,
+        .work = {.fn = on_work},
+        .retry = TIMER_INIT(on_retry),
+        .observer = { .changed = on_link, .address = on_address, .resync = on_resync, .ctx = vs},
+    };
+    list_init(&vs->sets);
+    links_observe(links, &vs->observer);
+    *out = vs;
+    return 0;
+}
+
+void vips_free(struct vips *vs)
+{
+    if (!vs)
+        return;
+    links_forget(vs->links, &vs->observer);
+    loop_work_cancel(vs->loop, &vs->work);
+    loop_timer_disarm(vs->loop, &vs->retry);
+    free(vs);
+}
+
+void vips_register(struct vips *vs, struct vip_set *set)
+{
+    list_push_back(&vs->sets, &set->node);
+    for (size_t i = 0; i < set->n; i++) {
+        struct vip **bucket = &vs->buckets[bucket_of(&set->v[i].address.addr)];
+        set->v[i].next = *bucket;
+        *bucket = &set->v[i];
+    }
+}
+
+void vips_unregister(struct vips *vs, struct vip_set *set)
+{
+    if (!set->node.next)
+        return;
+    list_del(&set->node);
+    for (size_t i = 0; i < set->n; i++) {
+        struct vip **at = &vs->buckets[bucket_of(&set->v[i].address.addr)];
+        while (*at && *at != &set->v[i])
+            at = &(*at)->next;
+        if (*at)
+            *at = set->v[i].next;
+    }
+}

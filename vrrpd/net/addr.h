@@ -1,0 +1,90 @@
+/*
+ * The virtual addresses that this daemon puts on interfaces.
+ *
+ * Each carries the mark VIP_MARK (IFA_PROTO), by which a later start finds and removes what a
+ * predecessor left behind, and by which they are told from an interface's own addresses. `ip addr`
+ * shows it as "proto 112".
+ *
+ * An address that somebody else removes is put back at the end of the turn in which the kernel told
+ * it, at most VIP_LOSSES_PER_S times a second; one that could not be put in place is tried again
+ * each second.
+ */
+#pragma once
+
+#include "common/base/addr.h"
+#include "common/base/err.h"
+#include "common/base/list.h"
+#include "vrrpd/net/link.h"
+#include "vrrpd/net/netlink.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    VIP_MARK = 112, /* VRRP's own protocol number; the kernel itself uses 1 to 3 */
+    VIP_LOSSES_PER_S = 5,
+};
+
+struct vips; /* all of them, one a daemon */
+
+struct vip {
+    struct addr_prefix address;
+    const struct link *link; /* where it goes */
+    const char *label;       /* borrowed; may be NULL */
+    uint8_t scope;
+
+    /* Read-only for the owner. */
+    bool wanted; /* it shall be there */
+    bool held;   /* it is there, as far as is known */
+    int error;   /* errno of the last attempt to add it; 0: none */
+
+    /* Private. */
+    bool lost, seen;
+    unsigned losses;    /* within the last second */
+    unsigned deletions; /* of ours that the kernel has not told yet */
+    struct vip_set *set;
+    struct vip *next;
+};
+
+/* What happened to a set's addresses without its doing, in one turn. */
+struct vip_news {
+    size_t lost;           /* removed by somebody else */
+    size_t back;           /* of these and of those that failed before: in place again */
+    const struct vip *one; /* an example, for the log */
+};
+
+typedef void vip_news_fn(void *ctx, const struct vip_news *news);
+
+/* The addresses of one owner, who embeds it. */
+struct vip_set {
+    struct vip *v;
+    size_t n;
+    vip_news_fn *fn;
+    void *ctx;
+    struct list node; /* private */
+};
+
+int vips_new(struct vips **out, struct loop *loop, struct links *links, struct netlink *nl,
+             struct err *e);
+
+/* Removes no address. NULL-safe. */
+void vips_free(struct vips *vs);
+
+/* The array must stay where it is until it is unregistered; unregistering removes no address. */
+void vips_register(struct vips *vs, struct vip_set *set);
+void vips_unregister(struct vips *vs, struct vip_set *set);
+
+/* Puts the addresses in place, all in a few system calls. Those whose interface is not there stay
+ * wanted. Returns how many are not in place now; each has its `error`. */
+size_t vips_add(struct vips *vs, struct vip_set *set);
+
+/* Takes them away, the last ones first, so that a subnet's first address, on which the others
+ * depend, goes last. Never fails: what is not there is gone. */
+void vips_remove(struct vips *vs, struct vip_set *set);
+
+/* How many are not in place. */
+size_t vips_missing(const struct vip_set *set);
+
+/* Removes each address that carries our mark and that no set wants; how many there were. */
+size_t vips_reap(struct vips *vs);
