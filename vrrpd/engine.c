@@ -1,0 +1,248 @@
+#include "vrrpd/engine.h"
+
+#include "common/rt/log.h"
+#include "vrrpd/commands.h"
+#include "vrrpd/instance.h"
+#include "vrrpd/wire.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* How long a stop waits for hooks. */
+#define STOP_HOOKS_S 20
+
+/* ---- links ---- */
+
+static void on_link(void *ctx, const struct link *link)
+{
+    struct engine *e = ctx;
+
+    for (size_t i = 0; i < e->instance_count; i++)
+        if (e->instances[i]->link == link)
+            instance_link_changed(e->instances[i]);
+}
+
+/* ---- stop ---- */
+
+static void on_drained(void *ctx)
+{
+    struct engine *e = ctx;
+
+    e->stopped = true;
+    loop_stop(e->loop);
+}
+
+static bool all_settled(const struct engine *e)
+{
+    for (size_t i = 0; i < e->instance_count; i++)
+        if (!instance_settled(e->instances[i]))
+            return false;
+    return true;
+}
+
+static void free_leaving(struct engine *e)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < e->leaving_count; i++) {
+        if (instance_settled(e->leaving[i]))
+            instance_free(e->leaving[i]);
+        else
+            e->leaving[kept++] = e->leaving[i];
+    }
+    e->leaving_count = kept;
+}
+
+static void on_settled(struct loop_work *work)
+{
+    struct engine *e = container_of(work, struct engine, settled);
+
+    free_leaving(e);
+    if (!e->stopping || e->draining || !all_settled(e))
+        return;
+    e->draining = true;
+    notifier_drain(e->notifier, mono_add(loop_now(e->loop), span_s(STOP_HOOKS_S)), on_drained, e);
+}
+
+void engine_settled(struct engine *e)
+{
+    loop_work_add(e->loop, &e->settled);
+}
+
+void engine_stop(struct engine *e, const char *why)
+{
+    struct history_record r = {.kind = HISTORY_DAEMON};
+
+    if (e->stopping) {
+        log_warning("%s again: stopping at once", why);
+        loop_stop(e->loop);
+        return;
+    }
+    e->stopping = true;
+    snprintf(r.text, sizeof(r.text), "stopping: %s", why);
+    history_add(e->history, LOG_LEVEL_NOTICE, &r);
+    for (size_t i = 0; i < e->instance_count; i++)
+        instance_shutdown(e->instances[i]);
+    engine_settled(e);
+}
+
+/* ---- start ---- */
+
+static int start_rooms(struct engine *e, struct err *err)
+{
+    int r = history_new(&e->history);
+
+    if (r)
+        return err_set(err, r, "out of memory");
+    r = netlink_new(&e->netlink, err);
+    r = r ? r : links_new(&e->links, e->loop, err);
+    r = r ? r : vips_new(&e->vips, e->loop, e->links, e->netlink, err);
+    r = r ? r : garp_new(&e->garp, err);
+    r = r ? r : children_new(&e->children, e->loop, ENGINE_CHILDREN_MAX, err);
+    r = r ? r : trackers_new(&e->trackers, e->loop, e->children, err);
+    r = r ? r : notifier_new(&e->notifier, e->loop, e->children, &(struct notifier_spec){0}, err);
+    if (r)
+        return r;
+    tracking_init(&e->tracking, e->trackers, e->links);
+    links_observe(e->links, &e->observer);
+    return 0;
+}
+
+/* /run/vrrpd exists when a service manager made it; by hand, nobody did. */
+static void make_directory_of(const char *path)
+{
+    char dir[128];
+    const char *slash = strrchr(path, '/');
+
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof(dir))
+        return;
+    snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+    if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+        log_debug("cannot make %s: %s", dir, strerror(errno));
+}
+
+static int start_control(struct engine *e, struct err *err)
+{
+    struct control_options options = commands_options(e);
+    struct control_unix at = {.path = e->config->control, .level = CONTROL_ADMIN};
+    int r = control_new(&e->control, e->loop, &options, err);
+
+    if (r)
+        return r;
+    make_directory_of(at.path);
+    return control_listen_unix(e->control, &at, NULL, err);
+}
+
+static int start_instances(struct engine *e, struct err *err)
+{
+    const struct conf_list *list = &e->config->instances;
+
+    e->instances = calloc(list->n + 1, sizeof(struct instance *));
+    if (!e->instances)
+        return err_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < list->n; i++) {
+        int r = instance_new(&e->instances[i], e, list->v[i], err);
+        if (r)
+            return r;
+        e->instance_count++;
+    }
+    return 0;
+}
+
+static void reap(struct engine *e)
+{
+    struct history_record r = {.kind = HISTORY_ADDRESS};
+    size_t n = vips_reap(e->vips);
+
+    if (!n)
+        return;
+    snprintf(r.text, sizeof(r.text), "removed %zu %s that an earlier vrrpd left behind", n,
+             n == 1 ? "address" : "addresses");
+    history_add(e->history, LOG_LEVEL_NOTICE, &r);
+}
+
+int engine_new(struct engine **out, struct loop *loop, const char *config_path,
+               struct config *config, struct err *err)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+
+    if (!e) {
+        config_free(config);
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    *e = (struct engine){
+        .loop = loop,
+        .config_path = config_path,
+        .config = config,
+        .started = loop_clock(),
+        .observer = {.changed = on_link, .ctx = e},
+        .settled = {.fn = on_settled},
+    };
+    list_init(&e->wires);
+    int r = start_rooms(e, err);
+    r = r ? r : start_control(e, err);
+    if (!r)
+        reap(e);
+    r = r ? r : start_instances(e, err);
+    if (r) {
+        engine_free(e);
+        return r;
+    }
+    *out = e;
+    return 0;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    control_free(e->control);
+    for (size_t i = 0; i < e->leaving_count; i++)
+        instance_free(e->leaving[i]);
+    for (size_t i = 0; i < e->instance_count; i++)
+        instance_free(e->instances[i]);
+    free(e->leaving);
+    free(e->instances);
+    if (e->links)
+        links_forget(e->links, &e->observer);
+    tracking_fini(&e->tracking);
+    notifier_free(e->notifier);
+    trackers_free(e->trackers);
+    children_free(e->children);
+    garp_free(e->garp);
+    vips_free(e->vips);
+    links_free(e->links);
+    netlink_free(e->netlink);
+    history_free(e->history);
+    config_free(e->config);
+    free(e);
+}
+
+struct instance *engine_instance(const struct engine *e, const char *name)
+{
+    for (size_t i = 0; i < e->instance_count; i++)
+        if (strcmp(e->instances[i]->name, name) == 0)
+            return e->instances[i];
+    return NULL;
+}
+
+void engine_maintenance(struct engine *e, bool on)
+{
+    struct history_record r = {.kind = HISTORY_DAEMON};
+
+    if (e->maintenance == on)
+        return;
+    e->maintenance = on;
+    snprintf(r.text, sizeof(r.text), "maintenance %s", on ? "begins" : "ends");
+    history_add(e->history, LOG_LEVEL_NOTICE, &r);
+    for (size_t i = 0; i < e->instance_count; i++) {
+        struct instance *in = e->instances[i];
+        if (on)
+            snprintf(in->fault_text, sizeof(in->fault_text), "maintenance was asked for");
+        instance_fault(in, VRRP_FAULT_MAINTENANCE, on);
+    }
+}

@@ -1,0 +1,120 @@
+#include "vrrpd/history.h"
+
+#include "common/base/conf_scalar.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct history {
+    uint64_t last;
+    struct list followers;
+    struct history_record ring[HISTORY_MAX];
+};
+
+const char *history_kind_name(enum history_kind kind)
+{
+    switch (kind) {
+    case HISTORY_TRANSITION:
+        return "transition";
+    case HISTORY_PRIORITY:
+        return "priority";
+    case HISTORY_NOTE:
+        return "note";
+    case HISTORY_ADDRESS:
+        return "address";
+    case HISTORY_TRACKER:
+        return "tracker";
+    case HISTORY_DAEMON:
+        return "daemon";
+    }
+    return "?";
+}
+
+int history_new(struct history **out)
+{
+    struct history *h = calloc(1, sizeof(*h));
+
+    if (!h)
+        return -ENOMEM;
+    list_init(&h->followers);
+    *out = h;
+    return 0;
+}
+
+void history_free(struct history *h)
+{
+    free(h);
+}
+
+void history_add(struct history *h, enum log_level level, struct history_record *r)
+{
+    r->seq = ++h->last;
+    clock_gettime(CLOCK_REALTIME, &r->at);
+    if (r->instance[0])
+        log_at(level, "instance %s: %s", r->instance, r->text);
+    else
+        log_at(level, "%s", r->text);
+    struct history_record *slot = &h->ring[r->seq % HISTORY_MAX];
+    *slot = *r;
+    list_for_each_safe (it, &h->followers) {
+        const struct history_follower *f = list_entry(it, struct history_follower, node);
+        f->fn(f->ctx, slot);
+    }
+}
+
+uint64_t history_last(const struct history *h)
+{
+    return h->last;
+}
+
+const struct history_record *history_get(const struct history *h, uint64_t seq)
+{
+    const struct history_record *slot = &h->ring[seq % HISTORY_MAX];
+    return seq && slot->seq == seq ? slot : NULL;
+}
+
+void history_follow(struct history *h, struct history_follower *f)
+{
+    list_push_back(&h->followers, &f->node);
+}
+
+void history_unfollow(struct history_follower *f)
+{
+    if (f->node.next)
+        list_del(&f->node);
+}
+
+void history_text(const struct history_record *r, struct buf *out)
+{
+    char date[32] = "";
+    struct tm tm;
+
+    if (localtime_r(&r->at.tv_sec, &tm))
+        strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+    buf_printf(out, "%s.%03ld ", date, r->at.tv_nsec / 1000000);
+    if (r->instance[0])
+        buf_printf(out, "%s: ", r->instance);
+    buf_printf(out, "%s\n", r->text);
+}
+
+static void member(struct buf *out, const char *key, const char *text)
+{
+    if (!text || !text[0])
+        return;
+    buf_printf(out, ",\"%s\":", key);
+    conf_print_string(text, out);
+}
+
+void history_json(const struct history_record *r, struct buf *out)
+{
+    buf_printf(out, "{\"seq\":%llu,\"time\":%lld.%06ld,\"kind\":\"%s\"", (unsigned long long)r->seq,
+               (long long)r->at.tv_sec, r->at.tv_nsec / 1000, history_kind_name(r->kind));
+    member(out, "instance", r->instance);
+    member(out, "from", r->from);
+    member(out, "to", r->to);
+    member(out, "reason", r->reason);
+    member(out, "text", r->text);
+    buf_str(out, "}\n");
+}

@@ -1,0 +1,444 @@
+#include "vrrpd/instance.h"
+
+#include "common/rt/log.h"
+#include "vrrpd/engine.h"
+#include "vrrpd/hooks.h"
+#include "vrrpd/perform.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long an instance stays in fault after none of its addresses could be put in place. */
+#define ADDRESS_FAULT_S 30
+
+enum { MTU_UNKNOWN = 1500, ENV_TEXT = 4096 };
+
+/* ---- events ---- */
+
+static void rearm(struct instance *in)
+{
+    loop_timer_arm(in->engine->loop, &in->timer, vrrp_deadline(&in->vrrp));
+}
+
+void instance_step(struct instance *in, const struct vrrp_event *ev)
+{
+    struct vrrp_actions actions;
+
+    vrrp_step(&in->vrrp, ev, loop_now(in->engine->loop), &actions);
+    perform(in, &actions);
+    rearm(in);
+}
+
+static void on_timer(struct timer *t, struct mono now)
+{
+    struct instance *in = container_of(t, struct instance, timer);
+    struct engine *e = in->engine;
+
+    instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_TIMER});
+    if (!in->conf || e->stopping)
+        engine_settled(e);
+}
+
+void instance_fault(struct instance *in, enum vrrp_fault fault, bool set)
+{
+    bool is_set = in->vrrp.faults & 1u << fault;
+
+    if (set != is_set)
+        instance_step(in,
+                      &(struct vrrp_event){.kind = set ? VRRP_EV_FAULT_SET : VRRP_EV_FAULT_CLEAR,
+                                           .fault = fault});
+}
+
+/* ---- addresses that cannot be put in place, or are taken away ---- */
+
+static void on_address_failed(struct loop_work *work)
+{
+    struct instance *in = container_of(work, struct instance, work);
+
+    if (!in->address_failed)
+        return;
+    in->address_failed = false;
+    snprintf(in->fault_text, sizeof(in->fault_text), "none of its addresses could be added to %s",
+             in->link->name);
+    loop_timer_after(in->engine->loop, &in->address_timer, span_s(ADDRESS_FAULT_S));
+    instance_fault(in, VRRP_FAULT_ADDRESS, true);
+}
+
+static void on_address_retry(struct timer *t, struct mono now)
+{
+    instance_fault(container_of(t, struct instance, address_timer), VRRP_FAULT_ADDRESS, false);
+}
+
+static void on_vip_news(void *ctx, const struct vip_news *news)
+{
+    struct instance *in = ctx;
+    struct history_record r = {.kind = HISTORY_ADDRESS};
+    char text[ADDR_TEXT_MAX], others[40] = "";
+
+    in->addresses_lost += news->lost;
+    in->addresses_restored += news->back;
+    addr_prefix_format(&news->one->address, text);
+    if (MAX(news->lost, news->back) > 1)
+        snprintf(others, sizeof(others), " and %zu others", MAX(news->lost, news->back) - 1);
+    snprintf(r.instance, sizeof(r.instance), "%s", in->name);
+    snprintf(r.text, sizeof(r.text), "%s%s %s %s%s", text, others,
+             news->lost ? "was removed by somebody else from" : "is in place on",
+             news->one->link->name,
+             !news->lost  ? ", after it could not be added before"
+             : news->back ? ": put back"
+                          : ": cannot be put back yet, trying again");
+    history_add(in->engine->history, news->lost ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, &r);
+    if (news->back)
+        instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_ADDRESSES_READY});
+}
+
+static int make_vips(struct instance *in, const struct config_instance *conf, struct vip_set *out,
+                     struct err *e)
+{
+    *out = (struct vip_set){.fn = on_vip_news, .ctx = in};
+    out->v = calloc(conf->addresses.n + 1, sizeof(*out->v));
+    if (!out->v)
+        return err_set(e, -ENOMEM, "out of memory");
+    out->n = conf->addresses.n;
+    for (size_t i = 0; i < out->n; i++) {
+        const struct config_address *a = conf->addresses.v[i];
+        out->v[i] = (struct vip){
+            .address = a->address,
+            .link = links_named(in->engine->links, a->device ? a->device : conf->interface),
+            .label = a->label,
+            .scope = (uint8_t)a->scope,
+        };
+        if (!out->v[i].link)
+            return err_set(e, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* ---- its interface ---- */
+
+static struct addr source_of(const struct instance *in)
+{
+    const struct config_unicast *u = &in->conf->unicast;
+
+    if (u->source.family)
+        return u->source;
+    return in->vrrp.conf.family == AF_INET6 ? in->link->link_local : in->link->primary;
+}
+
+void instance_link_changed(struct instance *in)
+{
+    const struct link *l = in->link;
+
+    if (!in->conf)
+        return;
+    wire_refresh(in->wire);
+    if (!l->up) {
+        snprintf(in->fault_text, sizeof(in->fault_text), "interface %s %s", l->name,
+                 !l->index     ? "does not exist"
+                 : !l->enabled ? "is down"
+                               : "has no carrier");
+        instance_fault(in, VRRP_FAULT_LINK, true);
+        return;
+    }
+    struct addr src = source_of(in);
+    if (!addr_equal(&src, &in->vrrp.src))
+        instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_SOURCE, .src = src});
+    if (!src.family)
+        snprintf(in->fault_text, sizeof(in->fault_text), "interface %s has no %s address", l->name,
+                 in->vrrp.conf.family == AF_INET6 ? "IPv6 link-local" : "IPv4");
+    instance_fault(in, VRRP_FAULT_SOURCE, !src.family);
+    instance_fault(in, VRRP_FAULT_LINK, false);
+}
+
+/* ---- its trackers ---- */
+
+static void describe(const struct tracking_use *use, char *text, size_t size)
+{
+    struct track_snapshot s;
+
+    track_snapshot(tracking_of(use), &s);
+    snprintf(text, size, "%s %s %s%s%s", track_type_name(s.type), s.name, track_state_name(s.state),
+             s.reason[0] ? ": " : "", s.reason);
+}
+
+static bool pending(const struct instance *in)
+{
+    for (size_t i = 0; i < in->tracking.n; i++)
+        if (track_share(tracking_of(&in->tracking.uses[i]), &in->tracking.uses[i].fx).pending)
+            return true;
+    return false;
+}
+
+static void take_shares(struct instance *in)
+{
+    for (size_t i = 0; i < in->tracking.n; i++) {
+        const struct tracking_use *use = &in->tracking.uses[i];
+        struct track_share s = track_share(tracking_of(use), &use->fx);
+        bool was_fault = i < in->priority.count && in->priority.shares[i].fault;
+        /* What is not known yet leaves a running instance as it is. */
+        priority_set(&in->priority, (int)i, s.delta, s.pending ? was_fault : s.fault);
+        if (s.fault && !s.pending && !was_fault)
+            describe(use, in->fault_text, sizeof(in->fault_text));
+    }
+}
+
+static void tell_priority(struct instance *in, uint8_t before, uint8_t now)
+{
+    struct history_record r = {.kind = HISTORY_PRIORITY};
+    struct buf why cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
+
+    for (size_t i = 0; i < in->tracking.n && i < in->priority.count; i++) {
+        char text[HISTORY_TEXT_MAX];
+        if (!in->priority.shares[i].delta)
+            continue;
+        describe(&in->tracking.uses[i], text, sizeof(text));
+        buf_printf(&why, "%s%s %+d", why.len ? ", " : "", text, in->priority.shares[i].delta);
+    }
+    snprintf(r.instance, sizeof(r.instance), "%s", in->name);
+    snprintf(r.text, sizeof(r.text), "priority %u -> %u (%s)", before, now,
+             why.len ? buf_cstr(&why) : "as configured");
+    history_add(in->engine->history, LOG_LEVEL_NOTICE, &r);
+    if (in->notify)
+        notify_priority(in->notify, in->vrrp.state == VRRP_ACTIVE, now);
+}
+
+void instance_tracks_changed(struct instance *in)
+{
+    if (!in->conf)
+        return;
+    take_shares(in);
+    struct priority_result p = priority_result(&in->priority);
+    if (in->starting) {
+        if (pending(in))
+            return;
+        in->starting = false;
+        instance_fault(in, VRRP_FAULT_TRACKER, p.fault);
+        instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_STARTUP, .priority = p.value});
+        return;
+    }
+    if (p.value != in->vrrp.priority) {
+        tell_priority(in, in->vrrp.priority, p.value);
+        instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_PRIORITY, .priority = p.value});
+    }
+    instance_fault(in, VRRP_FAULT_TRACKER, p.fault);
+}
+
+static void on_track(void *ctx, const struct tracking_use *use)
+{
+    struct instance *in = ctx;
+    struct history_record r = {.kind = HISTORY_TRACKER};
+
+    snprintf(r.instance, sizeof(r.instance), "%s", in->name);
+    describe(use, r.text, sizeof(r.text));
+    history_add(in->engine->history, LOG_LEVEL_DEBUG, &r); /* the tracker itself has logged it */
+    instance_tracks_changed(in);
+}
+
+/* The trackers of the new configuration take the place of the old ones; what both watch runs on. */
+static int retrack(struct instance *in, const struct config_instance *conf, struct err *e)
+{
+    struct tracking *tk = &in->engine->tracking;
+    struct tracking_user old = in->tracking;
+    int err;
+
+    in->tracking = (struct tracking_user){.fn = on_track, .ctx = in};
+    err = tracking_attach(tk, &in->tracking, in->engine->config, &conf->track, in->name, e);
+    if (err) {
+        in->tracking = old;
+        return err;
+    }
+    tracking_detach(tk, &old);
+    priority_init(&in->priority, (uint8_t)conf->priority);
+    for (size_t i = 0; i < in->tracking.n; i++)
+        priority_add(&in->priority, track_name(tracking_of(&in->tracking.uses[i])));
+    return 0;
+}
+
+/* ---- its hooks ---- */
+
+static int rehook(struct instance *in, const struct config_instance *conf, struct err *e)
+{
+    struct buf addresses cleanup(buf_fini) = BUF_INIT(ENV_TEXT), interface cleanup(buf_fini) = {0};
+    char text[ADDR_TEXT_MAX];
+
+    buf_str(&addresses, "VRRPD_ADDRESSES=");
+    for (size_t i = 0; i < conf->addresses.n; i++) {
+        const struct config_address *a = conf->addresses.v[i];
+        buf_printf(&addresses, "%s%s", i ? " " : "", addr_prefix_format(&a->address, text));
+    }
+    buf_printf(&interface, "VRRPD_INTERFACE=%s", conf->interface);
+    const char *const env[] = {buf_cstr(&interface), buf_cstr(&addresses), NULL};
+    return hooks_apply(&in->notify, in->engine->notifier, &in->engine->tracking, in->name, false,
+                       &conf->notify, env, e);
+}
+
+/* ---- life ---- */
+
+static int connect_all(struct instance *in, struct err *e)
+{
+    struct engine *eng = in->engine;
+    const struct config_instance *conf = in->conf;
+    int err;
+
+    in->link = links_named(eng->links, conf->interface);
+    if (!in->link)
+        return err_set(e, -ENOMEM, "out of memory");
+    err = config_vrrp_init(&in->core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN);
+    if (err)
+        return err_set(e, err, "out of memory");
+    vrrp_init(&in->vrrp, &in->core.conf);
+    err = make_vips(in, conf, &in->vips, e);
+    if (err)
+        return err;
+    vips_register(eng->vips, &in->vips);
+    in->wire = wire_join(eng, config_family(conf), in->link, (uint8_t)conf->vrid, in);
+    if (!in->wire)
+        return err_set(e, -ENOMEM, "out of memory");
+    err = rehook(in, conf, e);
+    return err ? err : retrack(in, conf, e);
+}
+
+int instance_new(struct instance **out, struct engine *e, const struct config_instance *conf,
+                 struct err *err)
+{
+    struct instance *in = calloc(1, sizeof(*in));
+
+    if (!in)
+        return err_set(err, -ENOMEM, "out of memory");
+    in->engine = e;
+    in->conf = conf;
+    in->timer = TIMER_INIT(on_timer);
+    in->address_timer = TIMER_INIT(on_address_retry);
+    in->work = (struct loop_work){.fn = on_address_failed};
+    in->starting = true;
+    in->shown_state = vrrp_state_name(VRRP_INITIALIZE);
+    snprintf(in->name, sizeof(in->name), "%s", conf->obj.name);
+    int result = connect_all(in, err);
+    if (result) {
+        instance_free(in);
+        return err_prefix(err, result, "instance %s", conf->obj.name);
+    }
+    instance_link_changed(in);
+    if (e->maintenance)
+        instance_fault(in, VRRP_FAULT_MAINTENANCE, true);
+    instance_tracks_changed(in);
+    *out = in;
+    return 0;
+}
+
+void instance_free(struct instance *in)
+{
+    if (!in)
+        return;
+    loop_timer_disarm(in->engine->loop, &in->timer);
+    loop_timer_disarm(in->engine->loop, &in->address_timer);
+    if (in->address_failed)
+        loop_work_cancel(in->engine->loop, &in->work);
+    tracking_detach(&in->engine->tracking, &in->tracking);
+    notify_free(in->notify);
+    wire_leave(in->wire, in->vrrp.conf.vrid);
+    vips_remove(in->engine->vips, &in->vips);
+    vips_unregister(in->engine->vips, &in->vips);
+    free(in->vips.v);
+    config_vrrp_fini(&in->core);
+    free(in);
+}
+
+void instance_shutdown(struct instance *in)
+{
+    in->starting = false;
+    tracking_detach(&in->engine->tracking, &in->tracking);
+    loop_timer_disarm(in->engine->loop, &in->address_timer);
+    instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_SHUTDOWN});
+    in->conf = NULL;
+}
+
+bool instance_settled(const struct instance *in)
+{
+    return mono_is_never(vrrp_deadline(&in->vrrp));
+}
+
+/* ---- change ---- */
+
+static bool same_vip(const struct vip *a, const struct vip *b)
+{
+    return a->link == b->link && a->scope == b->scope && a->address.len == b->address.len &&
+           addr_equal(&a->address.addr, &b->address.addr) &&
+           strcmp(a->label ? a->label : "", b->label ? b->label : "") == 0;
+}
+
+/* Those that stay keep what is known about them; those that go are removed. */
+static void replace_vips(struct instance *in, struct vip_set *fresh)
+{
+    struct vips *vs = in->engine->vips;
+    struct vip *old = in->vips.v;
+
+    for (size_t i = 0; i < fresh->n; i++) {
+        for (size_t k = 0; k < in->vips.n; k++) {
+            struct vip *from = &in->vips.v[k], *to = &fresh->v[i];
+            if (!from->held || !same_vip(from, to))
+                continue;
+            to->wanted = from->wanted;
+            to->held = from->held;
+            to->deletions = from->deletions;
+            from->held = false;
+            break;
+        }
+    }
+    vips_remove(vs, &in->vips);
+    vips_unregister(vs, &in->vips);
+    free(old);
+    in->vips = *fresh;
+    vips_register(vs, &in->vips);
+}
+
+int instance_rebase(struct instance *in, const struct config_instance *conf, struct err *err)
+{
+    int result = retrack(in, conf, err);
+
+    if (result)
+        return err_prefix(err, result, "instance %s", in->name);
+    for (size_t i = 0; i < in->vips.n; i++)
+        in->vips.v[i].label = ((const struct config_address *)conf->addresses.v[i])->label;
+    in->conf = conf;
+    take_shares(in);
+    return 0;
+}
+
+int instance_change(struct instance *in, const struct config_instance *conf, struct err *err)
+{
+    struct config_vrrp core;
+    struct vip_set fresh;
+    int result = config_vrrp_init(&core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN);
+
+    if (result)
+        return err_set(err, result, "out of memory");
+    result = make_vips(in, conf, &fresh, err);
+    if (!result)
+        result = retrack(in, conf, err);
+    if (!result)
+        result = rehook(in, conf, err);
+    if (result) {
+        free(fresh.v);
+        config_vrrp_fini(&core);
+        return err_prefix(err, result, "instance %s", in->name);
+    }
+    replace_vips(in, &fresh);
+    in->conf = conf;
+    take_shares(in);
+    struct priority_result p = priority_result(&in->priority);
+    instance_step(
+        in, &(struct vrrp_event){.kind = VRRP_EV_CONF, .conf = &core.conf, .priority = p.value});
+    config_vrrp_fini(&in->core);
+    in->core = core;
+    if (in->vrrp.state == VRRP_ACTIVE && vips_missing(&in->vips)) {
+        /* One that adverts do not list: the core has not noticed. */
+        vips_add(in->engine->vips, &in->vips);
+        instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_ADDRESSES_READY});
+    }
+    instance_link_changed(in);
+    instance_tracks_changed(in);
+    return 0;
+}

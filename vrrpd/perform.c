@@ -1,0 +1,168 @@
+/*
+ * Two passes: first what the network sees, in the core's order, then what people see. A log line or
+ * a hook's fork must not stand between an address and its announcement.
+ */
+#include "vrrpd/perform.h"
+
+#include "common/rt/log.h"
+#include "vrrpd/engine.h"
+#include "vrrpd/explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- adverts ---- */
+
+static void send_to(struct instance *in, uint8_t priority, const struct addr *dst)
+{
+    static struct log_limit limit = LOG_LIMIT(3, 60);
+    uint8_t message[PACKET_MAX];
+    char text[ADDR_TEXT_MAX];
+    size_t len = vrrp_advert(&in->vrrp, priority, dst, message, sizeof(message));
+    int err = len ? vsocket_send(in->wire->socket, &in->vrrp.src, dst, message, len) : -EMSGSIZE;
+
+    if (!err)
+        return;
+    in->send_errors++;
+    log_limited(&limit, loop_now(in->engine->loop), LOG_LEVEL_WARNING,
+                "instance %s: cannot send an advert to %s by %s: %s", instance_name(in),
+                addr_format(dst, text), in->link->name, strerror(-err));
+}
+
+static void send_advert(struct instance *in, uint8_t priority)
+{
+    const struct vrrp_conf *c = &in->vrrp.conf;
+    struct addr group = packet_group(c->family);
+
+    if (!in->wire || !in->wire->socket || !in->link->up || !in->vrrp.src.family)
+        return;
+    if (!c->peer_count)
+        send_to(in, priority, &group);
+    for (size_t i = 0; i < c->peer_count; i++)
+        send_to(in, priority, &c->peers[i]);
+}
+
+/* ---- addresses ---- */
+
+static void log_missing(struct instance *in)
+{
+    static struct log_limit limit = LOG_LIMIT(10, 60);
+    char text[ADDR_TEXT_MAX];
+
+    for (size_t i = 0; i < in->vips.n; i++) {
+        const struct vip *v = &in->vips.v[i];
+        if (!v->held)
+            log_limited(&limit, loop_now(in->engine->loop), LOG_LEVEL_ERR,
+                        "instance %s: cannot add %s to %s: %s", instance_name(in),
+                        addr_prefix_format(&v->address, text), v->link->name, strerror(v->error));
+    }
+}
+
+static void add_addresses(struct instance *in)
+{
+    size_t missing = vips_add(in->engine->vips, &in->vips);
+
+    if (!missing)
+        return;
+    log_missing(in);
+    if (missing < in->vips.n)
+        return;
+    in->address_failed = true;
+    loop_work_add(in->engine->loop, &in->work);
+}
+
+static void announce(struct instance *in)
+{
+    static struct log_limit limit = LOG_LIMIT(3, 60);
+    struct garp_item *items = calloc(in->vips.n + 1, sizeof(*items));
+    struct err e = {0};
+    size_t n = 0;
+
+    for (size_t i = 0; items && i < in->vips.n; i++) {
+        const struct vip *v = &in->vips.v[i];
+        if (v->held)
+            items[n++] = (struct garp_item){&v->address.addr, v->link, v->link->mac};
+    }
+    if (!items)
+        err_set(&e, -ENOMEM, "out of memory");
+    if (!items || garp_send(in->engine->garp, items, n, &e))
+        log_limited(&limit, loop_now(in->engine->loop), LOG_LEVEL_WARNING, "instance %s: %s",
+                    instance_name(in), e.text);
+    free(items);
+}
+
+static void perform_on_network(struct instance *in, const struct vrrp_action *a)
+{
+    switch (a->kind) {
+    case VRRP_ACTION_ADVERT:
+        send_advert(in, a->priority);
+        return;
+    case VRRP_ACTION_ADDRESSES_ADD:
+        add_addresses(in);
+        return;
+    case VRRP_ACTION_ADDRESSES_REMOVE:
+        vips_remove(in->engine->vips, &in->vips);
+        return;
+    case VRRP_ACTION_ANNOUNCE:
+        announce(in);
+        return;
+    case VRRP_ACTION_STATE:
+    case VRRP_ACTION_NOTE:
+    case VRRP_ACTIONS:
+        return;
+    }
+}
+
+/* ---- what people see ---- */
+
+static enum notify_state word_of(const struct vrrp_action *a)
+{
+    if (a->to == VRRP_ACTIVE)
+        return NOTIFY_MASTER;
+    if (a->to == VRRP_BACKUP)
+        return NOTIFY_BACKUP;
+    return a->fault ? NOTIFY_FAULT : NOTIFY_STOP;
+}
+
+static void tell_state(struct instance *in, const struct vrrp_action *a)
+{
+    struct buf why cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
+    struct history_record r = {.kind = HISTORY_TRANSITION};
+    bool stopped = a->reason == VRRP_REASON_SHUTDOWN;
+
+    explain_transition(&in->vrrp, a, loop_now(in->engine->loop), in->fault_text, &why);
+    snprintf(r.instance, sizeof(r.instance), "%s", instance_name(in));
+    r.from = in->shown_state;
+    r.to = in->shown_state = explain_state(a->to, a->fault, stopped);
+    r.reason = vrrp_reason_name(a->reason);
+    snprintf(in->why, sizeof(in->why), "%s", buf_cstr(&why));
+    snprintf(r.text, sizeof(r.text), "%s -> %s: %s", r.from, r.to, in->why);
+    history_add(in->engine->history, LOG_LEVEL_NOTICE, &r);
+    if (in->notify)
+        notify_send(in->notify, word_of(a), in->vrrp.priority, buf_cstr(&why));
+}
+
+static void tell_note(struct instance *in, const struct vrrp_action *a)
+{
+    struct buf text cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
+    struct history_record r = {.kind = HISTORY_NOTE, .reason = vrrp_note_name(a->note)};
+
+    explain_note(&in->vrrp, a, &text);
+    snprintf(r.instance, sizeof(r.instance), "%s", instance_name(in));
+    snprintf(r.text, sizeof(r.text), "%s", buf_cstr(&text));
+    history_add(in->engine->history, LOG_LEVEL_WARNING, &r);
+}
+
+void perform(struct instance *in, const struct vrrp_actions *actions)
+{
+    for (size_t i = 0; i < actions->count; i++)
+        perform_on_network(in, &actions->at[i]);
+    for (size_t i = 0; i < actions->count; i++) {
+        if (actions->at[i].kind == VRRP_ACTION_STATE)
+            tell_state(in, &actions->at[i]);
+        else if (actions->at[i].kind == VRRP_ACTION_NOTE)
+            tell_note(in, &actions->at[i]);
+    }
+}
