@@ -83,12 +83,12 @@ static const struct {
     size_t args;
     bool (*fn)(const struct haproxy_env *, char[ARGS][ARG_BYTES]);
 } functions[] = {
-    {"defined",         1, fn_defined},
-    {"feature",         1, fn_feature},
-    {"streq",           2, fn_streq  },
-    {"strneq",          2, fn_strneq },
+    {"defined", 1, fn_defined},
+    {"feature", 1, fn_feature},
+    {"streq", 2, fn_streq},
+    {"strneq", 2, fn_strneq},
     {"version_atleast", 1, fn_atleast},
-    {"version_before",  1, fn_before },
+    {"version_before", 1, fn_before},
 };
 
 /* One argument up to ',' or ')', without the blanks around it. */

@@ -251,14 +251,9 @@ static const struct {
     int (*run)(struct lexer *, const struct haproxy_line *);
     bool needs_if;
 } directives[] = {
-    {".if",      on_if,      false},
-    {".elif",    on_elif,    true },
-    {".else",    on_else,    true },
-    {".endif",   on_endif,   true },
-    {".notice",  on_message, false},
-    {".warning", on_message, false},
-    {".alert",   on_message, false},
-    {".diag",    on_message, false},
+    {".if", on_if, false},         {".elif", on_elif, true},       {".else", on_else, true},
+    {".endif", on_endif, true},    {".notice", on_message, false}, {".warning", on_message, false},
+    {".alert", on_message, false}, {".diag", on_message, false},
 };
 
 static int directive(struct lexer *x, const struct haproxy_line *line)
