@@ -7,12 +7,11 @@
  *     prefix    the server sets it; the balancer puts "VALUE~" in front, and takes it off again
  *
  * Pure: parsed heads and the wall-clock time in, patches (rewrite.h) and verdicts out. Finding the
- * server for a value and asking whether it is up is the caller's part, between the steps:
+ * server for a value and asking whether it may be used is the caller's part, as a function:
  *
- *     cookie_request(...)          value and dates that the client named
- *     k.state = COOKIE_VALID ...   the caller's verdict, if k.state is COOKIE_VALID so far
- *     cookie_strip(...)            into the request's rewrite
- *     cookie_response(...)         into the response's rewrite
+ *     cookie_request(...)      what the client's cookie is worth; asks the function
+ *     cookie_strip(...)        into the request's rewrite
+ *     cookie_response(...)     into the response's rewrite
  */
 #pragma once
 
@@ -22,8 +21,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define COOKIE_TEXT_MAX 512 /* bytes of a Set-Cookie value that is made here */
 
 enum cookie_mode {
     COOKIE_INSERT,
@@ -36,7 +33,7 @@ struct cookie_conf {
     const char *name; /* a token; compared with case */
     size_t name_len;
     enum cookie_mode mode;
-    bool indirect; /* insert: keep the cookie from the server, and insert it only where needed */
+    bool indirect; /* the server does not get to see it */
     bool nocache;  /* mark answers with a cookie as not for shared caches */
     bool postonly; /* insert only into answers to POST */
     bool preserve; /* leave a cookie of that name that the server sets as it is */
@@ -48,15 +45,16 @@ struct cookie_conf {
     int64_t maxlife_s;  /* 0: none */
 };
 
-/* What the client's cookie was worth; the letter is the third of the log's four flags. */
+/* What the client's cookie was worth; the letter is the third of the log's four flags. Of several
+ * cookies of that name the first valid one counts; if none is, the last of D, E, O that occurs. */
 enum cookie_state {
     COOKIE_NONE,    /* N: no cookie of that name */
     COOKIE_INVALID, /* I: no server has that value */
     COOKIE_DOWN,    /* D: its server is not available */
-    COOKIE_VALID,   /* V */
     COOKIE_EXPIRED, /* E: not seen for longer than maxidle */
     COOKIE_OLD,     /* O: in use for longer than maxlife */
-    COOKIE_UNUSED,  /* U: found, but something else chose the server */
+    COOKIE_VALID,   /* V: it decided on the server */
+    COOKIE_UNUSED,  /* U: found, but a rule decided on the server */
 };
 
 /* What was done to the answer; the fourth flag. */
@@ -72,36 +70,40 @@ enum cookie_answer {
 char cookie_state_letter(enum cookie_state s);
 char cookie_answer_letter(enum cookie_answer a);
 
-/* What is known of one exchange; embedded by value. */
+/* What is known of one exchange; embedded by value. The caller may set `state` to COOKIE_DOWN when
+ * the server turned out not to be reachable and another one answered, or to COOKIE_UNUSED. */
 struct cookie {
     enum cookie_state state;
     enum cookie_answer answer;
-    struct http1_span value; /* the server's value in the request's buffer; empty if none */
-    int64_t last_s;          /* wall-clock dates from the value, 0 if it had none */
+    int64_t last_s; /* wall-clock dates from a valid value, 0 if it had none */
     int64_t first_s;
 };
 
-/* Reads the request's Cookie fields. Afterwards k->state is COOKIE_NONE, COOKIE_EXPIRED,
- * COOKIE_OLD, or COOKIE_VALID with k->value to be looked up; the caller changes that to
- * COOKIE_INVALID or COOKIE_DOWN where it is due. */
-void cookie_request(const struct cookie_conf *conf, const char *buf, const struct http1_head *head,
-                    int64_t wall_s, struct cookie *k);
+/* The caller's verdict on a value: COOKIE_INVALID, COOKIE_DOWN or COOKIE_VALID. */
+typedef enum cookie_state cookie_judge_fn(void *ctx, const char *value, size_t len);
 
-/* Takes out of the request what the server must not see: with `indirect` the cookie (`a=b;
+/* Reads the request's Cookie fields and asks `judge` for each value of that name until one is
+ * valid.
+ * `*k` is filled in. */
+void cookie_request(const struct cookie_conf *conf, const char *buf, const struct http1_head *head,
+                    int64_t wall_s, cookie_judge_fn *judge, void *ctx, struct cookie *k);
+
+/* Takes out of the request what the server must not see: with `insert indirect` the cookie (`a=b;
  * SERVERID=s2; c=d` becomes `a=b; c=d`, and an empty header goes), in prefix mode the prefix. False
  * as rewrite.h says. */
 bool cookie_strip(const struct cookie_conf *conf, const char *buf, const struct http1_head *head,
                   struct rewrite *r);
 
 /* The response's part: takes out or changes the server's Set-Cookie of that name, inserts one where
- * due, and `cache-control: private` where that is due. `server` is the cookie value of the server
- * that answered; NULL or "" if it has none. `method` is the request's. False as rewrite.h says. */
-bool cookie_response(const struct cookie_conf *conf, const char *server, enum http1_method method,
-                     const char *buf, const struct http1_head *head, int64_t wall_s,
-                     struct cookie *k, struct rewrite *r);
+ * the cookie did not decide on the server or its dates are due, and `cache-control: private` where
+ * that is due. `server` is the cookie value of the server that answered; NULL or "" if it has none
+ * (the client's is then ended). False as rewrite.h says. */
+bool cookie_response(const struct cookie_conf *conf, const char *server, const char *buf,
+                     const struct http1_head *head, int64_t wall_s, struct cookie *k,
+                     struct rewrite *r);
 
-/* Calls `fn` for each name=value pair of the request's Cookie fields until it returns false. For
- * samples and captures. */
+/* The next name=value of the request's Cookie fields, for samples and captures; false at the end.
+ * `*field` is NULL at first. */
 struct cookie_pair {
     struct http1_span name;
     struct http1_span value;

@@ -182,7 +182,8 @@ static enum http1_result parse_fields(struct reader *r, struct http1_scan *scan)
 
 /* ---- start lines ---- */
 
-/* "HTTP/1.0" or "HTTP/1.1" at `at`; the caller has seen that there are 8 bytes. */
+/* "HTTP/1.x" at `at`; the caller has seen that there are 8 bytes. A higher minor version is read as
+ * ours (RFC 9110 section 2.5). */
 static enum http1_result parse_version(struct http1_head *h, const char *buf, size_t at)
 {
     const char *v = buf + at;
@@ -190,9 +191,9 @@ static enum http1_result parse_version(struct http1_head *h, const char *buf, si
     if (memcmp(v, "HTTP/", 5) != 0 || v[5] < '0' || v[5] > '9' || v[6] != '.' || v[7] < '0' ||
         v[7] > '9')
         return fail(h, HTTP1_BAD_VERSION, at);
-    if (v[5] != '1' || v[7] > '1')
+    if (v[5] != '1')
         return fail(h, HTTP1_BAD_VERSION_UNKNOWN, at);
-    h->minor = (uint8_t)(v[7] - '0');
+    h->minor = v[7] != '0';
     h->version = span(at, at + 8);
     return HTTP1_COMPLETE;
 }

@@ -11,7 +11,7 @@
  *     Content-Length with Transfer-Encoding                  two Content-Lengths that differ
  *     a transfer coding other than one "chunked"             Transfer-Encoding in HTTP/1.0
  *     HTTP/1.1 without Host, several Hosts                   Host differs from an absolute target
- *     characters that a method, target or Host cannot have   a version other than 1.0 and 1.1
+ *     characters that a method, target or Host cannot have   a version other than HTTP/1.x
  *
  * The result depends on the bytes alone, never on how they were split over calls.
  */
@@ -38,7 +38,7 @@ enum http1_result {
     HTTP1_BAD_METHOD,
     HTTP1_BAD_TARGET,
     HTTP1_BAD_VERSION,
-    HTTP1_BAD_VERSION_UNKNOWN, /* well-formed, but neither HTTP/1.0 nor HTTP/1.1 */
+    HTTP1_BAD_VERSION_UNKNOWN, /* well-formed, but not HTTP/1.x */
     HTTP1_BAD_STATUS,
     HTTP1_BAD_LINE_END, /* bare LF, or CR that no LF follows */
     HTTP1_BAD_NAME,     /* not a token, or white space before the colon, or no colon */
@@ -160,7 +160,7 @@ struct http1_head {
     uint16_t error_at;  /* malformed only: the byte, or the line, that is to blame */
 
     uint8_t method;                /* enum http1_method; in a response the one it answers */
-    uint8_t minor;                 /* HTTP/1.minor: 0 or 1 */
+    uint8_t minor;                 /* 0 or 1; HTTP/1.2 and above are read, and sent on, as 1.1 */
     uint16_t status;               /* response only: 100..999 */
     struct http1_span method_name; /* request only */
     struct http1_span target;      /* request only: as it stands on the line */

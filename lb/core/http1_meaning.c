@@ -243,17 +243,18 @@ static bool read_host(const char *buf, struct http1_span s, struct host *out)
     return true;
 }
 
-/* The port that need not be written: that of the scheme; for CONNECT the one in the target. */
+/* The port that need not be written: that of the scheme. */
 static void default_port(const char *buf, const struct http1_head *h, struct host *x)
 {
     const char *scheme = buf + h->target.at;
+    size_t len = (size_t)(h->authority.at - h->target.at) - (sizeof("://") - 1);
 
     if (x->port_len)
         return;
-    if (http1_word_is(scheme, sizeof("http") - 1, "http"))
-        x->port = "80", x->port_len = 2;
-    if (http1_word_is(scheme, sizeof("https") - 1, "https"))
-        x->port = "443", x->port_len = 3;
+    x->port = http1_word_is(scheme, len, "http")    ? "80"
+              : http1_word_is(scheme, len, "https") ? "443"
+                                                    : "";
+    x->port_len = strlen(x->port);
 }
 
 static enum http1_result match_host(const char *buf, struct http1_head *h, struct host *host)

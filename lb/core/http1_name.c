@@ -63,13 +63,39 @@ bool http1_word_is(const char *text, size_t len, const char *word)
     return word[len] == '\0';
 }
 
+/* The first name of each length; the others of that length follow it. */
+static const uint8_t first_of_len[NAME_LEN_MAX + 1] = {
+    [2] = HTTP1_NAME_TE,
+    [4] = HTTP1_NAME_ETAG,
+    [6] = HTTP1_NAME_COOKIE,
+    [7] = HTTP1_NAME_EXPIRES,
+    [8] = HTTP1_NAME_LOCATION,
+    [10] = HTTP1_NAME_CONNECTION,
+    [12] = HTTP1_NAME_CONTENT_TYPE,
+    [13] = HTTP1_NAME_AUTHORIZATION,
+    [14] = HTTP1_NAME_CONTENT_LENGTH,
+    [15] = HTTP1_NAME_X_FORWARDED_FOR,
+    [16] = HTTP1_NAME_PROXY_CONNECTION,
+    [17] = HTTP1_NAME_TRANSFER_ENCODING,
+};
+
+/* `text` is lower case. Setting bit 5 is enough: no two token characters that differ in it alone
+ * are other than a letter and its capital, as far as letters, digits and '-' are concerned. */
+static bool token_is(const char *token, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((token[i] | 0x20) != text[i])
+            return false;
+    return true;
+}
+
 enum http1_name http1_name_id(const char *name, size_t len)
 {
-    if (len > NAME_LEN_MAX || len < 2)
+    if (len > NAME_LEN_MAX)
         return HTTP1_NAME_OTHER;
-    for (unsigned id = 1; id < HTTP1_NAME_COUNT && names[id].len <= len; id++)
-        if (names[id].len == len && (name[0] | 0x20) == names[id].text[0] &&
-            http1_word_is(name, len, names[id].text))
+    unsigned id = first_of_len[len];
+    for (; id && id < HTTP1_NAME_COUNT && names[id].len == len; id++)
+        if (token_is(name, names[id].text, len))
             return (enum http1_name)id;
     return HTTP1_NAME_OTHER;
 }
@@ -83,16 +109,8 @@ const char *http1_name_text(enum http1_name id)
 
 /* In the order of enum http1_method. */
 static const struct known_name methods[HTTP1_METHODS] = {
-    {"",        0},
-    {"GET",     3},
-    {"HEAD",    4},
-    {"POST",    4},
-    {"PUT",     3},
-    {"DELETE",  6},
-    {"CONNECT", 7},
-    {"OPTIONS", 7},
-    {"TRACE",   5},
-    {"PATCH",   5},
+    {"", 0},       {"GET", 3},     {"HEAD", 4},    {"POST", 4},  {"PUT", 3},
+    {"DELETE", 6}, {"CONNECT", 7}, {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5},
 };
 
 enum http1_method http1_method_id(const char *name, size_t len)
@@ -117,34 +135,34 @@ struct outcome {
 };
 
 static const struct outcome outcomes[HTTP1_RESULTS] = {
-    [HTTP1_COMPLETE] = {"complete",          "the head is complete",                                   0  },
-    [HTTP1_PARTIAL] = {"partial",           "the head is not complete",                               0  },
-    [HTTP1_BAD_METHOD] = {"method",            "the method is not a token, or too long",                 400},
-    [HTTP1_BAD_TARGET] = {"target",            "the request target is not one",                          400},
-    [HTTP1_BAD_VERSION] = {"version",           "no HTTP version where it should be",                     400},
-    [HTTP1_BAD_VERSION_UNKNOWN] = {"version-unknown",   "neither HTTP/1.0 nor HTTP/1.1",                          505},
-    [HTTP1_BAD_STATUS] = {"status",            "the status line has no valid status and phrase",         400},
-    [HTTP1_BAD_LINE_END] = {"line-end",          "a line does not end with CR LF",                         400},
-    [HTTP1_BAD_NAME] = {"name",              "a header name is not a token with a colon right behind", 400},
-    [HTTP1_BAD_FOLD] = {"fold",              "a header line begins with white space",                  400},
-    [HTTP1_BAD_VALUE] = {"value",             "a control character in a header value",                  400},
-    [HTTP1_BAD_HOST] = {"host",              "Host, or the target's authority, is not host[:port]",    400},
-    [HTTP1_BAD_HOST_MISSING] = {"host-missing",      "HTTP/1.1 without Host",                                  400},
-    [HTTP1_BAD_HOST_SEVERAL] = {"host-several",      "more than one Host",                                     400},
-    [HTTP1_BAD_HOST_DIFFERS] = {"host-differs",      "Host differs from the target",                           400},
-    [HTTP1_BAD_LENGTH] = {"length",            "Content-Length is not a number",                         400},
-    [HTTP1_BAD_LENGTH_DIFFERS] = {"length-differs",    "two Content-Lengths that differ",                        400},
+    [HTTP1_COMPLETE] = {"complete", "the head is complete", 0},
+    [HTTP1_PARTIAL] = {"partial", "the head is not complete", 0},
+    [HTTP1_BAD_METHOD] = {"method", "the method is not a token, or too long", 400},
+    [HTTP1_BAD_TARGET] = {"target", "the request target is not one", 400},
+    [HTTP1_BAD_VERSION] = {"version", "no HTTP version where it should be", 400},
+    [HTTP1_BAD_VERSION_UNKNOWN] = {"version-unknown", "the version is not HTTP/1.x", 505},
+    [HTTP1_BAD_STATUS] = {"status", "the status line has no valid status and phrase", 400},
+    [HTTP1_BAD_LINE_END] = {"line-end", "a line does not end with CR LF", 400},
+    [HTTP1_BAD_NAME] = {"name", "a header name is not a token with a colon right behind", 400},
+    [HTTP1_BAD_FOLD] = {"fold", "a header line begins with white space", 400},
+    [HTTP1_BAD_VALUE] = {"value", "a control character in a header value", 400},
+    [HTTP1_BAD_HOST] = {"host", "Host, or the target's authority, is not host[:port]", 400},
+    [HTTP1_BAD_HOST_MISSING] = {"host-missing", "HTTP/1.1 without Host", 400},
+    [HTTP1_BAD_HOST_SEVERAL] = {"host-several", "more than one Host", 400},
+    [HTTP1_BAD_HOST_DIFFERS] = {"host-differs", "Host differs from the target", 400},
+    [HTTP1_BAD_LENGTH] = {"length", "Content-Length is not a number", 400},
+    [HTTP1_BAD_LENGTH_DIFFERS] = {"length-differs", "two Content-Lengths that differ", 400},
     [HTTP1_BAD_LENGTH_AND_CODING] = {"length-and-coding",
-                        "Content-Length and Transfer-Encoding in one message",                         400},
-    [HTTP1_BAD_CODING] = {"coding",            "a Transfer-Encoding other than one chunked",             400},
-    [HTTP1_BAD_CODING_VERSION] = {"coding-version",    "Transfer-Encoding in HTTP/1.0",                          400},
-    [HTTP1_BAD_CONNECT_BODY] = {"connect-body",      "CONNECT with a body",                                    400},
-    [HTTP1_BAD_CONNECTION] = {"connection",        "too many Connection options",                            400},
-    [HTTP1_BAD_EMPTY_LINES] = {"empty-lines",       "too many empty lines before the request",                400},
-    [HTTP1_BAD_LONG_START] = {"long-start",        "the first line is too long",                             414},
-    [HTTP1_BAD_LONG_FIELD] = {"long-field",        "a header line is too long",                              431},
-    [HTTP1_BAD_LONG_HEAD] = {"long-head",         "the header section is too long",                         431},
-    [HTTP1_BAD_MANY_FIELDS] = {"many-fields",       "too many header fields",                                 431},
+                                     "Content-Length and Transfer-Encoding in one message", 400},
+    [HTTP1_BAD_CODING] = {"coding", "a Transfer-Encoding other than one chunked", 400},
+    [HTTP1_BAD_CODING_VERSION] = {"coding-version", "Transfer-Encoding in HTTP/1.0", 400},
+    [HTTP1_BAD_CONNECT_BODY] = {"connect-body", "CONNECT with a body", 400},
+    [HTTP1_BAD_CONNECTION] = {"connection", "too many Connection options", 400},
+    [HTTP1_BAD_EMPTY_LINES] = {"empty-lines", "too many empty lines before the request", 400},
+    [HTTP1_BAD_LONG_START] = {"long-start", "the first line is too long", 414},
+    [HTTP1_BAD_LONG_FIELD] = {"long-field", "a header line is too long", 431},
+    [HTTP1_BAD_LONG_HEAD] = {"long-head", "the header section is too long", 431},
+    [HTTP1_BAD_MANY_FIELDS] = {"many-fields", "too many header fields", 431},
 };
 
 const char *http1_reason(enum http1_result r)

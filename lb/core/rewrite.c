@@ -35,6 +35,8 @@ void rewrite_init(struct rewrite *r, const char *buf, const struct http1_head *h
         (uint16_t)(text_cap < TAIL_LEN ? 0 : MIN(text_cap, (size_t)UINT16_MAX) - TAIL_LEN);
     r->n_patches = 0;
     r->lost = text_cap < TAIL_LEN;
+    if (buf[head->version.at + head->version.len - 1] != '0' + head->minor)
+        rewrite_span(r, head->version, "HTTP/1.1", sizeof("HTTP/1.1") - 1);
     for (size_t i = 0; i < head->n_fields; i++)
         if (head->fields[i].drop)
             rewrite_remove(r, i);
@@ -55,14 +57,20 @@ static char *text_room(struct rewrite *r, size_t len)
 /* Keeps the list in order of `at`: nearly every patch belongs at the end of it. */
 static bool patch(struct rewrite *r, size_t at, size_t end, const char *text, size_t len)
 {
+    struct rewrite_patch new = {(uint16_t)at, (uint16_t)end, (uint16_t)(text ? text - r->text : 0),
+                                (uint16_t)len};
     size_t i = r->n_patches;
 
-    if (i == REWRITE_PATCHES_MAX)
+    while (i > 0 && r->patches[i - 1].at > at)
+        i--;
+    if (i > 0 && at < end && r->patches[i - 1].at == at && r->patches[i - 1].end == end) {
+        r->patches[i - 1] = new;
+        return true;
+    }
+    if (r->n_patches == REWRITE_PATCHES_MAX)
         return refuse(r);
-    for (; i > 0 && r->patches[i - 1].at > at; i--)
-        r->patches[i] = r->patches[i - 1];
-    r->patches[i] = (struct rewrite_patch){(uint16_t)at, (uint16_t)end,
-                                           (uint16_t)(text ? text - r->text : 0), (uint16_t)len};
+    memmove(&r->patches[i + 1], &r->patches[i], (r->n_patches - i) * sizeof(new));
+    r->patches[i] = new;
     r->n_patches++;
     return true;
 }
@@ -111,20 +119,39 @@ bool rewrite_insert(struct rewrite *r, size_t at, const char *text, size_t len)
     return patch_text(r, at, at, text, len);
 }
 
+static char *append(char *p, const char *text, size_t len)
+{
+    memcpy(p, text, len);
+    return p + len;
+}
+
+bool rewrite_add_parts(struct rewrite *r, const char *name, size_t name_len,
+                       const struct iovec *parts, size_t n)
+{
+    size_t len = name_len + sizeof(": \r\n") - 1;
+
+    if (!http1_is_token(name, name_len))
+        return refuse(r);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].iov_len > UINT16_MAX || !http1_is_value(parts[i].iov_base, parts[i].iov_len))
+            return refuse(r);
+        len += parts[i].iov_len;
+    }
+    char *line = text_room(r, len), *p = line;
+    if (!line)
+        return false;
+    p = append(p, name, name_len);
+    p = append(p, ": ", 2);
+    for (size_t i = 0; i < n; i++)
+        p = append(p, parts[i].iov_base, parts[i].iov_len);
+    append(p, "\r\n", 2);
+    return patch(r, r->head->end, r->head->end, line, len);
+}
+
 bool rewrite_add(struct rewrite *r, const char *name, size_t name_len, const char *value,
                  size_t len)
 {
-    if (!http1_is_token(name, name_len) || !http1_is_value(value, len))
-        return refuse(r);
-    size_t all = name_len + 2 + len + 2;
-    char *p = text_room(r, all);
-    if (!p)
-        return false;
-    memcpy(p, name, name_len);
-    memcpy(p + name_len, ": ", 2);
-    memcpy(p + name_len + 2, value, len);
-    memcpy(p + name_len + 2 + len, "\r\n", 2);
-    return patch(r, r->head->end, r->head->end, p, all);
+    return rewrite_add_parts(r, name, name_len, &(struct iovec){(void *)value, len}, 1);
 }
 
 /* ---- connection-level fields ---- */
@@ -141,12 +168,15 @@ static bool remove_all(struct rewrite *r, enum http1_name id)
 
 bool rewrite_connection(struct rewrite *r, enum rewrite_say say)
 {
-    static const char *const texts[] = {
-        [REWRITE_SAY_NOTHING] = NULL,
-        [REWRITE_SAY_CLOSE] = "close",
-        [REWRITE_SAY_KEEP_ALIVE] = "keep-alive",
-        [REWRITE_SAY_UPGRADE] = "upgrade",
+    /* Without and with "te", which has to stand here if there is a TE (RFC 9110 section 10.1.4). */
+    /* Without and with "te", which has to stand here if there is a TE (RFC 9110 section 10.1.4). */
+    static const char *const texts[][2] = {
+        {"", "te"}, /* in the order of enum rewrite_say */
+        {"close", "close, te"},
+        {"keep-alive", "keep-alive, te"},
+        {"upgrade", "upgrade, te"},
     };
+    const char *text = texts[say][r->head->te_trailers];
     bool ok = remove_all(r, HTTP1_NAME_CONNECTION) && remove_all(r, HTTP1_NAME_KEEP_ALIVE) &&
               remove_all(r, HTTP1_NAME_PROXY_CONNECTION) &&
               remove_all(r, HTTP1_NAME_HTTP2_SETTINGS) && remove_all(r, HTTP1_NAME_TE);
@@ -155,9 +185,8 @@ bool rewrite_connection(struct rewrite *r, enum rewrite_say say)
         ok = ok && remove_all(r, HTTP1_NAME_UPGRADE);
     if (r->head->te_trailers)
         ok = ok && rewrite_add(r, "te", 2, "trailers", sizeof("trailers") - 1);
-    if (texts[say])
-        ok = ok &&
-             rewrite_add(r, "connection", sizeof("connection") - 1, texts[say], strlen(texts[say]));
+    if (text[0])
+        ok = ok && rewrite_add(r, "connection", sizeof("connection") - 1, text, strlen(text));
     return ok;
 }
 

@@ -34,7 +34,7 @@ struct rewrite_patch {
     uint16_t text_len;
 };
 
-/* Fields are private. Large: shared by all connections of a thread. */
+/* Fields are private. Large: one for all connections of a thread. */
 struct rewrite {
     const char *buf;
     const struct http1_head *head;
@@ -45,7 +45,8 @@ struct rewrite {
     struct rewrite_patch patches[REWRITE_PATCHES_MAX];
 };
 
-/* `buf` and `head` as they come from the parser; fields marked `drop` are taken out. `text` is
+/* `buf` and `head` as they come from the parser; fields marked `drop` are taken out, empty lines in
+ * front are left out, HTTP/1.2 and above become HTTP/1.1. `text` is
  * memory for what is put in (at most 65535 bytes of it are used). All three must stay until the
  * result is sent. */
 void rewrite_init(struct rewrite *r, const char *buf, const struct http1_head *head, char *text,
@@ -74,6 +75,10 @@ bool rewrite_insert(struct rewrite *r, size_t at, const char *text, size_t len);
 bool rewrite_add(struct rewrite *r, const char *name, size_t name_len, const char *value,
                  size_t len);
 
+/* The same with a value in parts. */
+bool rewrite_add_parts(struct rewrite *r, const char *name, size_t name_len,
+                       const struct iovec *parts, size_t n);
+
 /* What Connection shall say on the way out. */
 enum rewrite_say {
     REWRITE_SAY_NOTHING,
@@ -84,7 +89,7 @@ enum rewrite_say {
 
 /* Connection-level fields end here (RFC 9110 section 7.6.1): Connection, Keep-Alive,
  * Proxy-Connection, HTTP2-Settings, Upgrade and TE go, and Connection is written anew. A TE that
- * lists "trailers" is passed on as just that, for the sake of gRPC. */
+ * lists "trailers" is passed on as just that. */
 bool rewrite_connection(struct rewrite *r, enum rewrite_say say);
 
 /* Something could not be done. */
