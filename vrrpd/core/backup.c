@@ -78,7 +78,8 @@ static void start_preempt_delay(struct step *s)
     step_note(s, VRRP_NOTE_PREEMPT_DELAYED, v->conf.preempt_delay);
 }
 
-/* B3. With two nodes there is nobody to race, and Skew_Time would be spent for nothing. */
+/* B3; a second priority-0 advert does not put off what the first began. With two nodes there is
+ * nobody to race, and Skew_Time would be spent for nothing. */
 static void active_leaves(struct step *s, enum vrrp_reason reason)
 {
     struct vrrp *v = s->v;
@@ -89,7 +90,24 @@ static void active_leaves(struct step *s, enum vrrp_reason reason)
     if (v->conf.fast_takeover)
         take_over(s);
     else
-        v->down_at = step_after(s, vrrp_skew_time(v));
+        v->down_at = mono_min(v->down_at, step_after(s, vrrp_skew_time(v)));
+}
+
+/* B3, if it is the Active that we follow. Another one's last words, or the second half of them, do
+ * not concern a router whose successor has spoken already. */
+static void hear_leaving(struct step *s, const struct vrrp_peer *before)
+{
+    struct vrrp *v = s->v;
+    bool follows_another = before->addr.family && before->priority != PACKET_PRIORITY_LEAVING &&
+                           before->heard.us >= v->since.us &&
+                           !addr_equal(&before->addr, &s->ev->src);
+
+    if (follows_another) {
+        v->peer = *before;
+        return;
+    }
+    v->left_count++;
+    active_leaves(s, VRRP_REASON_PEER_LEFT);
 }
 
 /* The Active itself came down to below us. It would be preempted anyway, after an interval or three
@@ -105,16 +123,10 @@ static bool fell_below(const struct step *s, const struct vrrp_peer *before)
 /* B5: discarded, and the timer is left to run down. */
 static void hear_lower(struct step *s, const struct vrrp_peer *before)
 {
-    struct vrrp *v = s->v;
-    struct mono down_at = v->down_at;
-
-    if (!fell_below(s, before)) {
-        v->down_reason = VRRP_REASON_PREEMPT;
-        return;
-    }
-    active_leaves(s, VRRP_REASON_PREEMPT);
-    if (v->state == VRRP_BACKUP && !v->ready)
-        v->down_at = mono_min(down_at, v->down_at);
+    if (fell_below(s, before))
+        active_leaves(s, VRRP_REASON_PREEMPT);
+    else
+        s->v->down_reason = VRRP_REASON_PREEMPT;
 }
 
 void backup_advert(struct step *s)
@@ -124,9 +136,8 @@ void backup_advert(struct step *s)
     struct vrrp_peer before = v->peer;
 
     hear_advert(s);
-    if (p->priority == PACKET_PRIORITY_LEAVING) { /* B3 */
-        v->left_count++;
-        active_leaves(s, VRRP_REASON_PEER_LEFT);
+    if (p->priority == PACKET_PRIORITY_LEAVING) {
+        hear_leaving(s, &before);
         return;
     }
     v->leave_at = MONO_NEVER; /* somebody has taken over: it is known that we left */

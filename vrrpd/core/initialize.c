@@ -43,18 +43,24 @@ void initialize_timer(struct step *s)
         step_begin(s, VRRP_REASON_STARTUP);
 }
 
-/* The start-up delay goes on meanwhile: it is there for links that flap at boot. */
+/* A fault comes or goes while the start-up delay goes on: it is there for links that flap at boot.
+ */
+static void stay(struct step *s, enum vrrp_reason reason)
+{
+    struct mono start_at = s->v->start_at;
+
+    step_enter(s, VRRP_INITIALIZE, reason);
+    s->v->start_at = start_at;
+}
+
 void initialize_fault_set(struct step *s)
 {
     struct vrrp *v = s->v;
     bool before = vrrp_in_fault(v);
-    struct mono start_at = v->start_at;
 
     v->faults |= step_fault_bit(s);
-    if (!v->started || before)
-        return;
-    step_enter(s, VRRP_INITIALIZE, VRRP_REASON_FAULT);
-    v->start_at = start_at;
+    if (v->started && !before)
+        stay(s, VRRP_REASON_FAULT);
 }
 
 void initialize_fault_clear(struct step *s)
@@ -63,8 +69,12 @@ void initialize_fault_clear(struct step *s)
     bool before = vrrp_in_fault(v);
 
     v->faults &= ~step_fault_bit(s);
-    if (v->started && before && !vrrp_in_fault(v) && mono_is_never(v->start_at))
+    if (!v->started || !before || vrrp_in_fault(v))
+        return;
+    if (mono_is_never(v->start_at))
         step_begin(s, VRRP_REASON_FAULT_CLEARED);
+    else
+        stay(s, VRRP_REASON_FAULT_CLEARED);
 }
 
 /* Nothing follows from it here, but status shows who is there. */
