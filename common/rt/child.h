@@ -4,9 +4,10 @@
  * Each child leads its own process group. When its deadline passes, the group gets SIGTERM, and
  * SIGKILL after the grace. The result comes when the child is gone; one that even SIGKILL cannot
  * end within a second (it hangs in the kernel, or may not be killed) is told as `stuck` and counts
- * as running until it ends. The kernel kills the child when the starting thread dies. It starts
- * with clean signal dispositions and mask, umask 022, no descriptor but 0, 1 and 2, directory /,
- * and without the environment that systemd meant for the daemon (NOTIFY_SOCKET and the like).
+ * as running until it ends. The kernel kills the child when the starting thread dies (not what the
+ * child has started: the guardian or the unit's cgroup has to). It starts with clean signal
+ * dispositions and mask, umask 022, no descriptor but 0, 1 and 2, directory /, and without the
+ * environment that systemd meant for the daemon (NOTIFY_SOCKET and the like).
  *
  * Start children from a thread that lives as long as they may (the main thread).
  */
