@@ -49,6 +49,7 @@ struct due {
     int64_t at;    /* turn */
     int64_t carry; /* fraction of a turn, in parts of the weight */
     int64_t weight;
+    int64_t left; /* turns of this round */
     uint64_t seq; /* order of coming into the heap */
     uint16_t index;
 };
@@ -107,6 +108,8 @@ static void advance(struct due *d, int64_t from, int64_t round, uint64_t seq)
         d->at++;
     }
     d->seq = seq;
+    if (--d->left == 0)
+        d->at = INT64_MAX;
 }
 
 /* `fresh` is an array of those that had no turn yet; the heap grows in its place from the front. */
@@ -136,7 +139,8 @@ bool order_smooth(const uint32_t *weights, uint32_t n, uint16_t *out)
     uint32_t used = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (weights[i])
-            v[used++] = (struct due){.weight = weights[i], .index = (uint16_t)i};
+            v[used++] =
+                (struct due){.weight = weights[i], .left = weights[i], .index = (uint16_t)i};
         round += weights[i];
     }
     qsort(v, used, sizeof(*v), heaviest_first);

@@ -1,8 +1,9 @@
 /*
  * The connector's protocol (linux/connector.h, linux/cn_proc.h): a subscription is a message with
  * one word, PROC_CN_MCAST_LISTEN; the kernel answers with a PROC_EVENT_NONE that carries an errno,
- * multicast to all who listen, hence the look at the sequence number. In a namespace other than the
- * initial ones it drops the request without an answer, hence the timer.
+ * multicast to all who listen. Ours is known by its `ack`, which is the request's plus one (newer
+ * kernels overwrite `seq`). In a namespace other than the initial ones the kernel drops the request
+ * without an answer, hence the timer.
  */
 #include "vrrpd/net/procev.h"
 
@@ -35,7 +36,7 @@ struct procev {
     struct timer silence;
     enum procev_state state;
     char reason[128];
-    uint32_t seq;
+    uint32_t nonce; /* tells our answer from others' */
     procev_fn *fn;
     void *ctx;
     struct procev_stats stats;
@@ -67,7 +68,7 @@ static int ask(struct procev *p, enum proc_cn_mcast_op op)
     nlh->nlmsg_pid = mnl_socket_get_portid(p->nl);
     struct cn_msg *cn = mnl_nlmsg_put_extra_header(nlh, sizeof(*cn) + sizeof(uint32_t));
     cn->id = (struct cb_id){.idx = CN_IDX_PROC, .val = CN_VAL_PROC};
-    cn->seq = p->seq;
+    cn->ack = p->nonce;
     cn->len = sizeof(uint32_t);
     uint32_t word = op;
     memcpy(cn->data, &word, sizeof(word));
@@ -106,7 +107,7 @@ static void on_state(struct loop_work *work)
 
 static void on_answer(struct procev *p, const struct cn_msg *cn, uint32_t error)
 {
-    if (p->state != PROCEV_STARTING || cn->seq != p->seq)
+    if (p->state != PROCEV_STARTING || cn->ack != p->nonce + 1)
         return;
     if (error != 0) {
         give_up(p, strerror((int)error));
@@ -186,7 +187,7 @@ static int open_socket(struct procev *p, struct err *e)
     int rc = loop_io_add(p->loop, &p->io, e);
     if (rc < 0)
         return rc;
-    p->seq = (uint32_t)loop_clock().us;
+    p->nonce = (uint32_t)loop_clock().us;
     rc = ask(p, PROC_CN_MCAST_LISTEN);
     if (rc < 0)
         return err_set(e, rc, "the kernel has no process events here: %s", strerror(-rc));

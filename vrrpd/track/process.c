@@ -176,7 +176,6 @@ static void ended(struct pidwatch *w)
 {
     struct held *h = container_of(w, struct held, watch);
     struct process *p = h->owner;
-    bool was_well = is_well(p);
     snprintf(p->died, sizeof(p->died), "pid %d%s%s%s exited", (int)w->pid, p->name ? " (" : "",
              p->name ? p->name : "", p->name ? ")" : "");
     if (p->known.pid == w->pid)
@@ -184,7 +183,7 @@ static void ended(struct pidwatch *w)
     let_go(h);
     if (p->held_count < p->quorum)
         seek(p);
-    else if (was_well != is_well(p))
+    else
         evaluate(p);
 }
 
