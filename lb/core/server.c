@@ -169,7 +169,7 @@ bool server_usable_new(const struct server_view *v)
 
 bool server_usable_persistent(const struct server_view *v)
 {
-    return v->admin != SERVER_MAINT && v->oper != SERVER_STOPPED;
+    return v->oper != SERVER_STOPPED; /* which maintenance is, too */
 }
 
 uint32_t server_slots(const struct server *s)
