@@ -250,6 +250,12 @@ static void yield(struct sim *s, size_t node)
     sim_event(s, node, 0, (struct vrrp_event){.kind = VRRP_EV_YIELD, .span = {us}});
 }
 
+/* Something else removed an address, and the engine put it back. */
+static void put_back(struct sim *s, size_t node)
+{
+    sim_event(s, node, 0, (struct vrrp_event){.kind = VRRP_EV_ADDRESSES_READY});
+}
+
 static void jump_clock(struct sim *s, size_t node)
 {
     sim_jump_clock(s, node, span_us(sim_between(s, 1, 10 * interval_us(s, node))));
@@ -262,7 +268,7 @@ static void restart(struct sim *s, size_t node)
     sim_start(s, node);
 }
 
-/* Crossing links, a node's own troubles, an operator's work; weights are per cent. */
+/* Crossing links, a node's own troubles, an operator's work. */
 static const struct {
     unsigned weight;
     void (*happen)(struct sim *s, size_t node);
@@ -271,7 +277,7 @@ static const struct {
     {6, storm_weather}, {6, link_fault},     {10, sim_crash},    {14, sim_start},
     {5, restart},       {4, sim_shutdown},   {5, sim_sleep},     {8, sim_awake},
     {4, jump_clock},    {8, tracker_weight}, {5, tracker_fault}, {9, tracker_content},
-    {8, reload},        {4, yield},
+    {8, reload},        {4, yield},          {2, put_back},
 };
 
 static void happen(struct sim *s)
@@ -389,6 +395,18 @@ static void probe(struct sim *s)
               (struct vrrp_event){.kind = VRRP_EV_FAULT_CLEAR, .fault = VRRP_FAULT_MAINTENANCE});
 }
 
+/* An upgrade of the Active is nothing that anybody notices. */
+static void upgrade(struct sim *s)
+{
+    for (size_t i = 0; i < s->nodes; i++) {
+        if (!sim_is_active(s, i, 0) || !sim_eligible(s, i))
+            continue;
+        s->calm = false;
+        sim_upgrade(s, i);
+        s->calm = true;
+    }
+}
+
 static void calm(struct sim *s)
 {
     uint64_t steps = s->tally.steps;
@@ -399,6 +417,8 @@ static void calm(struct sim *s)
     if (certain) {
         check_calm(s);
         s->calm = true;
+        if (sim_chance(s, 20))
+            upgrade(s);
         sim_run(s, span_us(5 * interval_us(s, 0)));
         check_calm(s);
     }

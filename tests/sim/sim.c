@@ -349,14 +349,15 @@ void sim_event(struct sim *s, size_t node, size_t net, struct vrrp_event ev)
     schedule(s, n);
 }
 
-void sim_start(struct sim *s, size_t node)
+static void start(struct sim *s, struct sim_node *n, bool resume)
 {
-    struct sim_node *n = &s->node[node];
-    uint8_t priority = priority_result(&n->priority).value;
+    struct vrrp_event startup = {
+        .kind = VRRP_EV_STARTUP,
+        .priority = priority_result(&n->priority).value,
+        .resume = resume,
+    };
 
-    if (n->up)
-        return;
-    sim_trace(s, "n%zu starts, priority %u", node, priority);
+    sim_trace(s, "n%u starts, priority %u", n->index, startup.priority);
     n->up = true;
     n->asleep = false;
     n->inbox_count = 0;
@@ -371,12 +372,24 @@ void sim_start(struct sim *s, size_t node)
         step_member(s, n, net, &(struct vrrp_event){.kind = VRRP_EV_SOURCE, .src = m->src});
     }
     for (size_t net = 0; net < s->nets; net++)
-        step_member(s, n, net, &(struct vrrp_event){.kind = VRRP_EV_STARTUP, .priority = priority});
+        step_member(s, n, net, &startup);
     settle_group(s, n);
     if (priority_result(&n->priority).fault)
-        sim_event(s, node, 0,
+        sim_event(s, n->index, 0,
                   (struct vrrp_event){.kind = VRRP_EV_FAULT_SET, .fault = VRRP_FAULT_TRACKER});
     schedule(s, n);
+}
+
+void sim_start(struct sim *s, size_t node)
+{
+    if (!s->node[node].up)
+        start(s, &s->node[node], false);
+}
+
+void sim_upgrade(struct sim *s, size_t node)
+{
+    sim_trace(s, "n%zu is upgraded", node);
+    start(s, &s->node[node], true);
 }
 
 void sim_crash(struct sim *s, size_t node)

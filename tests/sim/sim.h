@@ -125,6 +125,7 @@ void sim_run_quiet(struct sim *s); /* until no packet is under way */
 
 /* What can be done to a node; each settles its sync group. */
 void sim_start(struct sim *s, size_t node);
+void sim_upgrade(struct sim *s, size_t node);  /* a new process goes on where the old one was */
 void sim_crash(struct sim *s, size_t node);    /* everything of it is gone at once */
 void sim_shutdown(struct sim *s, size_t node); /* orderly: priority 0 */
 void sim_sleep(struct sim *s, size_t node);
