@@ -203,6 +203,8 @@ static struct json_object *list_of(const char *keyword, const char *type, struct
 
 static struct json_object *schema_of_key(const struct conf_key *key)
 {
+    struct json_object *named;
+
     switch (key->type) {
     case CONF_BOOL:
         return typed("boolean");
@@ -224,9 +226,11 @@ static struct json_object *schema_of_key(const struct conf_key *key)
     case CONF_OBJECT:
         return schema_of_table(key->table);
     case CONF_NAMED:
-        return list_of("additionalProperties", "object", schema_of_table(key->table));
+        named = list_of("additionalProperties", "object", schema_of_table(key->table));
+        return key->names ? either(named, list_of("items", "array", typed("string"))) : named;
     case CONF_ARRAY:
-        return list_of("items", "array", schema_of_table(key->table));
+        return either(list_of("items", "array", schema_of_table(key->table)),
+                      schema_of_table(key->table));
     }
     return NULL;
 }

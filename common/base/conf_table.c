@@ -73,25 +73,71 @@ static int decode_strings(const struct conf_key *key, const struct conf_node *no
 
 /* ---- lists of structures ---- */
 
-static int decode_entry(const struct conf_key *key, const struct conf_node *node,
-                        struct conf_list *out, struct conf_report *r)
+/* A new entry, all zero but for its name (may be NULL); NULL without memory. */
+static struct conf_obj *push_entry(const struct conf_key *key, const char *name,
+                                   struct conf_list *out)
 {
     struct conf_obj *entry = calloc(1, key->table->size);
+    char *copy = name ? strdup(name) : NULL;
     void **v = reallocarray(out->v, out->n + 1, sizeof(*v));
 
     if (v)
         out->v = v;
-    if (!entry || !v) {
+    if (!entry || !v || (name && !copy)) {
         free(entry);
-        return oom(r, node);
+        free(copy);
+        return NULL;
     }
+    entry->name = copy;
     v[out->n++] = entry;
-    if (key->type == CONF_NAMED) {
-        entry->name = strdup(node->key);
-        if (!entry->name)
-            return oom(r, node);
+    return entry;
+}
+
+static int decode_entry(const struct conf_key *key, const struct conf_node *node,
+                        struct conf_list *out, struct conf_report *r)
+{
+    struct conf_obj *entry = push_entry(key, key->type == CONF_NAMED ? node->key : NULL, out);
+
+    return entry ? conf_table_decode(key->table, node, entry, r) : oom(r, node);
+}
+
+/* A name alone, where CONF_NAMED takes a list of them. */
+static int decode_name(const struct conf_key *key, const struct conf_node *node,
+                       struct conf_list *out, struct conf_report *r)
+{
+    if (node->kind != CONF_KIND_STRING || !node->text[0])
+        return conf_say(r, CONF_ERROR, node->at, NULL, "\"%s\" is a list of names here", key->name);
+    if (conf_named(out, node->text))
+        return conf_say(r, CONF_ERROR, node->at, "keep one", "\"%s\" stands here twice",
+                        node->text);
+    struct conf_obj *entry = push_entry(key, node->text, out);
+    if (!entry)
+        return oom(r, node);
+    int err = conf_table_decode(key->table, NULL, entry, r);
+    entry->node = node;
+    return err;
+}
+
+static int decode_names(const struct conf_key *key, const struct conf_node *node,
+                        struct conf_list *out, struct conf_report *r)
+{
+    int result = 0;
+
+    conf_for_each (item, node) {
+        int err = decode_name(key, item, out, r);
+        if (err == -ENOMEM)
+            return err;
+        result = err < 0 ? err : result;
     }
-    return conf_table_decode(key->table, node, entry, r);
+    return result;
+}
+
+static const char *list_form(const struct conf_key *key)
+{
+    if (key->type == CONF_ARRAY)
+        return "a list: [ ... ]";
+    return key->names ? "a list of names, or an object of them: { \"name\": ... }"
+                      : "an object of names: { \"name\": ... }";
 }
 
 static int decode_list(const struct conf_key *key, const struct conf_node *node,
@@ -99,14 +145,19 @@ static int decode_list(const struct conf_key *key, const struct conf_node *node,
 {
     bool named = key->type == CONF_NAMED;
     enum conf_kind want = named ? CONF_KIND_OBJECT : CONF_KIND_ARRAY;
+    bool names = key->names && node->kind == CONF_KIND_ARRAY;
     int result = 0;
 
-    if (node->kind != want)
-        return wrong_kind(r, node, key->name,
-                          named ? "an object of names: { \"name\": ... }" : "a list: [ ... ]");
+    if (!named && (node->kind == CONF_KIND_OBJECT ||
+                   (node->kind == CONF_KIND_STRING && key->table->shorthand)))
+        return decode_entry(key, node, out, r);
+    if (node->kind != want && !names)
+        return wrong_kind(r, node, key->name, list_form(key));
     if (key->max && (int64_t)node->count > key->max)
         return conf_say(r, CONF_ERROR, node->at, NULL, "\"%s\" takes at most %lld entries",
                         key->name, (long long)key->max);
+    if (names)
+        return decode_names(key, node, out, r);
     conf_for_each (item, node) {
         if (named && !item->key[0]) {
             result = conf_say(r, CONF_ERROR, item->key_at, NULL, "a name must not be empty");

@@ -19,7 +19,9 @@
  *     CONF_STRINGS     struct conf_strings       ["a", "b"] or "a"
  *     CONF_OBJECT      structure of `table`      { ... }
  *     CONF_NAMED       struct conf_list          { "name": { ... }, ... }   (max: entries)
+ *                                                or, where `names` is set, ["name", ...]
  *     CONF_ARRAY       struct conf_list          [ { ... }, ... ]           (max: entries)
+ *                                                or one entry without the brackets
  *
  * A table may name one row as its `shorthand`: where an object is expected, a scalar (or list) then
  * stands for an object with only that key ("web-01": "192.0.2.1:80").
@@ -81,6 +83,7 @@ struct conf_key {
     const char *def;  /* default as one would write it; NULL: zero, empty, absent */
     int64_t min, max; /* both 0: no limit */
     bool required;
+    bool names;                    /* CONF_NAMED: a list of names stands for entries without keys */
     bool secret;                   /* never printed by status */
     const struct conf_word *words; /* CONF_WORD; ends with a NULL name */
     const struct conf_table *table;
