@@ -10,15 +10,18 @@
 #include "common/rt/file.h"
 #include "common/rt/log.h"
 #include "vrrpd/config_check.h"
+#include "vrrpd/config_files.h"
 #include "vrrpd/core/vrrp.h"
+#include "vrrpd/keepalived.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
-enum { FILE_MAX = 4 << 20, TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096 };
 
 #define HOUR_US (INT64_C(3600) * 1000000)
 
@@ -236,6 +239,9 @@ static const struct conf_key instance_keys[] = {
              "between two adverts; a silent Active router is replaced after about three",
              .def = "1s", .min = 10000, .max = 40950000),
     INSTANCE(CONF_WORD, family, "family", "IPv4 or IPv6", .words = family_words, .def = "auto"),
+    INSTANCE(CONF_INT, version, "version",
+             "of the protocol: 3, or 2 to live beside old routers (IPv4)", .def = "3", .min = 2,
+             .max = 3),
     INSTANCE(CONF_BOOL, preempt, "preempt", "take over from an Active router of lower priority",
              .def = "true"),
     INSTANCE(CONF_SPAN, preempt_delay, "preempt_delay", "how long to wait before that",
@@ -244,6 +250,10 @@ static const struct conf_key instance_keys[] = {
              .max = 24 * HOUR_US),
     INSTANCE(CONF_WORD, checksum, "checksum", "what IPv4 checksums of version 3 cover",
              .words = checksum_words, .def = "auto"),
+    INSTANCE(CONF_STRING, password, "password",
+             "plain text of version 2; protects from mistakes, not from attackers", .max = 8,
+             .secret = true),
+    INSTANCE(CONF_BOOL, strict, "strict", "discard IPv6 adverts without a link-local address"),
     INSTANCE(CONF_OBJECT, unicast, "unicast", "adverts to named peers, not to the group",
              .table = &unicast_table),
     INSTANCE(CONF_OBJECT, garp, "garp", "how addresses are announced", .table = &garp_table),
@@ -276,6 +286,8 @@ static const struct conf_key config_keys[] = {
              .table = &config_instance_table, .max = CONFIG_INSTANCES_MAX),
     CONF_KEY(CONF_NAMED, struct config, track, "track", "trackers that several instances share",
              .table = &config_track_table, .max = CONFIG_TRACKS_MAX),
+    CONF_KEY(CONF_STRING, struct config, node, "node",
+             "name of this node for status and hooks; the host's name unless given", .max = 64),
     CONF_KEY(CONF_STRING, struct config, control, "control", "path of the control socket",
              .def = CONFIG_SOCKET_DEFAULT, .max = 107),
     CONF_KEY(CONF_STRING, struct config, script_user, "script_user",
@@ -298,8 +310,6 @@ static void complete_track(struct config_track *t)
 {
     if (!conf_is_set(t, "on_fail") && !conf_is_set(t, "on_ok"))
         t->on_fail.then = CONFIG_THEN_FAULT;
-    if (t->timeout.us == 0)
-        t->timeout = t->every;
 }
 
 static void complete_tracks(const struct conf_list *list)
@@ -339,7 +349,6 @@ static void complete(struct config *c)
         for (size_t t = 0; t < in->track.n; t++)
             inherit_effects(c, in->track.v[t]);
         complete_family(in);
-        in->version = 3;
     }
 }
 
@@ -355,6 +364,19 @@ void config_free(struct config *c)
     free(c);
 }
 
+static int read_tree(struct conf_doc *doc, const char *name, const char *text, size_t len,
+                     struct conf_report *r)
+{
+    struct keepalived_loader loader = config_files_loader();
+    struct utsname host = {0};
+
+    if (!keepalived_recognise(text, len))
+        return conf_json_read(doc, name, text, len, r);
+    uname(&host);
+    host.nodename[strcspn(host.nodename, ".")] = '\0';
+    return keepalived_read(doc, name, text, len, host.nodename, &loader, r);
+}
+
 int config_parse(const char *name, const char *text, size_t len, struct config **out,
                  struct conf_report *r)
 {
@@ -364,7 +386,7 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     *out = NULL;
     if (!c)
         return -ENOMEM;
-    err = conf_json_read(&c->doc, name, text, len, r);
+    err = read_tree(&c->doc, name, text, len, r);
     if (err == 0)
         err = conf_table_decode(&config_table, c->doc.root, c, r);
     if (err == 0) {
@@ -375,11 +397,24 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
     return err;
 }
 
+int config_print(const struct config *c, struct buf *out)
+{
+    struct conf_report ignored = {0};
+    struct config *plain = calloc(1, sizeof(*plain));
+    int err = plain ? conf_table_decode(&config_table, c->doc.root, plain, &ignored) : -ENOMEM;
+
+    if (!err)
+        conf_table_print(&config_table, plain, out);
+    conf_table_fini(&config_table, plain);
+    free(plain);
+    return err;
+}
+
 int config_load(const char *path, struct config **out, struct conf_report *r)
 {
-    struct buf text cleanup(buf_fini) = BUF_INIT(FILE_MAX);
+    struct buf text cleanup(buf_fini) = BUF_INIT(CONFIG_FILE_MAX);
     struct err e = {0};
-    int err = file_read(path, FILE_MAX, &text, &e);
+    int err = file_read(path, CONFIG_FILE_MAX, &text, &e);
 
     *out = NULL;
     if (err < 0) {

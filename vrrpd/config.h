@@ -122,8 +122,8 @@ struct config_instance {
     struct conf_obj obj; /* name */
     char *interface;
     int64_t vrid;
-    int family;  /* enum config_family; never AUTO once loaded */
-    int version; /* 2 or 3 */
+    int family;      /* enum config_family; never AUTO once loaded */
+    int64_t version; /* 2 or 3 */
     int64_t priority;
     struct span interval;
     struct conf_list addresses; /* struct config_address */
@@ -133,6 +133,7 @@ struct config_instance {
     int checksum; /* enum vrrp_checksum */
     struct config_unicast unicast;
     struct config_garp garp;
+    char *password; /* version 2; NULL: no authentication */
     bool strict;
     bool two_nodes;
     struct conf_list track;  /* struct config_track */
@@ -141,6 +142,7 @@ struct config_instance {
 
 struct config {
     struct conf_obj obj;
+    char *node;        /* this node's name; NULL: the host's */
     char *control;     /* path of the control socket */
     char *script_user; /* scripts and hooks run as; NULL: vrrpd's own user, without capabilities */
     int log;           /* enum log_level */
@@ -165,6 +167,9 @@ int config_load(const char *path, struct config **out, struct conf_report *r);
 /* The same from memory; `name` stands in messages. */
 int config_parse(const char *name, const char *text, size_t len, struct config **out,
                  struct conf_report *r);
+
+/* The native form of what was written, whichever front end read it. 0 or -ENOMEM. */
+int config_print(const struct config *c, struct buf *out);
 
 /* NULL-safe. */
 void config_free(struct config *c);

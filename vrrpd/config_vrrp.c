@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 uint8_t config_family(const struct config_instance *in)
 {
@@ -47,6 +48,10 @@ int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, 
     c.preempt_delay = in->preempt_delay;
     c.start_delay = in->start_delay;
     c.strict = in->strict;
+    if (in->password) {
+        c.auth = PACKET_AUTH_TEXT;
+        memcpy(c.password, in->password, strnlen(in->password, PACKET_AUTH_LEN));
+    }
     c.fast_takeover = in->two_nodes;
     c.announce = (struct vrrp_announce){
         .repeat = (uint8_t)in->garp.repeat,

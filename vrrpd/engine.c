@@ -104,7 +104,9 @@ static int start_rooms(struct engine *e, struct err *err)
     r = r ? r : garp_new(&e->garp, err);
     r = r ? r : children_new(&e->children, e->loop, ENGINE_CHILDREN_MAX, err);
     r = r ? r : trackers_new(&e->trackers, e->loop, e->children, err);
-    r = r ? r : notifier_new(&e->notifier, e->loop, e->children, &(struct notifier_spec){0}, err);
+    r = r ? r
+          : notifier_new(&e->notifier, e->loop, e->children,
+                         &(struct notifier_spec){.node = e->config->node}, err);
     if (r)
         return r;
     tracking_init(&e->tracking, e->trackers, e->links);

@@ -22,6 +22,7 @@ static const char usage[] =
     "  -f, --config FILE    configuration, vrrpd.json or keepalived.conf\n"
     "                       (" CONFIG_PATH_DEFAULT ")\n"
     "  -t, --test           check the configuration and exit: 0 it can be run, 1 not\n"
+    "      --convert        print the configuration in the native form and exit\n"
     "      --schema         print the JSON Schema of the configuration\n"
     "      --version        print the version\n"
     "  -h, --help           print this\n"
@@ -30,7 +31,7 @@ static const char usage[] =
 
 struct options {
     const char *config;
-    bool test;
+    bool test, convert;
 };
 
 static int print_schema(void)
@@ -45,11 +46,14 @@ static int print_schema(void)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-    enum { SCHEMA = 256, VERSION };
-    static const struct option rows[] = {
-        {"config", required_argument, NULL, 'f'}, {"test", no_argument, NULL, 't'},
-        {"schema", no_argument, NULL, SCHEMA},    {"version", no_argument, NULL, VERSION},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    enum { SCHEMA = 256, VERSION, CONVERT };
+    static const struct option rows[] = {{"config", required_argument, NULL, 'f'},
+                                         {"test", no_argument, NULL, 't'},
+                                         {"convert", no_argument, NULL, CONVERT},
+                                         {"schema", no_argument, NULL, SCHEMA},
+                                         {"version", no_argument, NULL, VERSION},
+                                         {"help", no_argument, NULL, 'h'},
+                                         {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "f:th", rows, NULL)) != -1) {
@@ -57,6 +61,8 @@ static int parse_options(int argc, char **argv, struct options *o)
             o->config = optarg;
         } else if (c == 't') {
             o->test = true;
+        } else if (c == CONVERT) {
+            o->convert = true;
         } else if (c == SCHEMA) {
             return print_schema();
         } else if (c == VERSION) {
@@ -67,6 +73,8 @@ static int parse_options(int argc, char **argv, struct options *o)
             return c == 'h' ? EXIT_SUCCESS : 2;
         }
     }
+    if (optind + 1 == argc && o->convert)
+        o->config = argv[optind++];
     if (optind == argc)
         return -1;
     fprintf(stderr, "vrrpd: what is \"%s\"?\n%s", argv[optind], usage);
@@ -90,6 +98,17 @@ static struct config *load(const char *path)
         return c;
     config_free(c);
     return NULL;
+}
+
+static void print_loaded(const struct options *o, const struct config *c)
+{
+    struct buf out cleanup(buf_fini) = {0};
+
+    if (o->convert)
+        config_print(c, &out);
+    else
+        buf_printf(&out, "%s can be run\n", o->config);
+    fputs(buf_cstr(&out), stdout);
 }
 
 /* ---- running ---- */
@@ -148,8 +167,8 @@ int main(int argc, char **argv)
     struct config *c = load(o.config);
     if (!c)
         return EXIT_FAILURE;
-    if (o.test) {
-        printf("%s can be run\n", o.config);
+    if (o.test || o.convert) {
+        print_loaded(&o, c);
         config_free(c);
         return EXIT_SUCCESS;
     }

@@ -129,7 +129,9 @@ static void take_daemon(struct status *s, const struct engine *e, struct mono no
 {
     const struct netlink_stats *nl = netlink_stats(e->netlink);
 
-    if (gethostname(s->node, sizeof(s->node) - 1) < 0)
+    if (e->config->node)
+        snprintf(s->node, sizeof(s->node), "%s", e->config->node);
+    else if (gethostname(s->node, sizeof(s->node) - 1) < 0)
         snprintf(s->node, sizeof(s->node), "?");
     s->version = VRRPD_VERSION;
     s->pid = getpid();
