@@ -55,6 +55,9 @@ void explain_transition(const struct vrrp *v, const struct vrrp_action *a, struc
     case VRRP_REASON_FAULT:
         buf_str(out, fault && fault[0] ? fault : vrrp_reason_sentence(a->reason));
         return;
+    case VRRP_REASON_SHUTDOWN:
+        buf_str(out, "asked to stop");
+        return;
     case VRRP_REASON_PREEMPT:
     case VRRP_REASON_HIGHER_PRIORITY:
     case VRRP_REASON_HIGHER_ADDRESS:
@@ -74,7 +77,6 @@ void explain_transition(const struct vrrp *v, const struct vrrp_action *a, struc
     case VRRP_REASON_YIELD:
     case VRRP_REASON_FAULT_CLEARED:
     case VRRP_REASON_GROUP:
-    case VRRP_REASON_SHUTDOWN:
     case VRRP_REASONS:
         break;
     }

@@ -144,6 +144,14 @@ static void tell_state(struct instance *in, const struct vrrp_action *a)
         notify_send(in->notify, word_of(a), in->vrrp.priority, buf_cstr(&why));
 }
 
+static enum log_level note_level(enum vrrp_note n)
+{
+    return n == VRRP_NOTE_CONFLICT_OVER || n == VRRP_NOTE_CHECKSUM_FORM ||
+                   n == VRRP_NOTE_PREEMPT_DELAYED
+               ? LOG_LEVEL_NOTICE
+               : LOG_LEVEL_WARNING;
+}
+
 static void tell_note(struct instance *in, const struct vrrp_action *a)
 {
     struct buf text cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
@@ -152,7 +160,7 @@ static void tell_note(struct instance *in, const struct vrrp_action *a)
     explain_note(&in->vrrp, a, &text);
     snprintf(r.instance, sizeof(r.instance), "%s", instance_name(in));
     snprintf(r.text, sizeof(r.text), "%s", buf_cstr(&text));
-    history_add(in->engine->history, LOG_LEVEL_WARNING, &r);
+    history_add(in->engine->history, note_level(a->note), &r);
 }
 
 void perform(struct instance *in, const struct vrrp_actions *actions)
