@@ -98,13 +98,9 @@ class Lab:
 
     # --- questions ---
 
-    def holders(self, address, interface="eth0"):
-        """The nodes that have the address, by name."""
-        prefix = address.split("/")[0] + "/"
-        return [
-            name for name, node in self.nodes.items()
-            if any(have.startswith(prefix) for have in node.addresses(interface))
-        ]
+    def holders(self, address):
+        """The names of the nodes that have the address."""
+        return [name for name, node in self.nodes.items() if node.holds(address)]
 
     def logs(self):
         """Every process that ran, with its log."""

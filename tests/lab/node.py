@@ -8,6 +8,7 @@ anywhere but into its /run, which the lab sees as `node.path()`.
 import contextlib
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -177,6 +178,11 @@ class Node:
     def sysctl(self, name, value):
         with self.net(), open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
             file.write(str(value))
+
+    def holds(self, address):
+        """True if the node has this IPv4 address on any interface. Cheap enough to be asked often."""
+        with open(f"/proc/{self._init_pid}/net/fib_trie", encoding="ascii") as file:
+            return bool(re.search(rf"\|-- {re.escape(address)}\n +/32 host LOCAL", file.read()))
 
     def addresses(self, interface="eth0"):
         """The IPv4 addresses of an interface, as "192.0.2.1/24"."""
