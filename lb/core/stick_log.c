@@ -89,7 +89,6 @@ bool stick_on_update(struct stick_table *t, stick_wake_fn *fn, void *user)
     }
     return ok;
 }
-/* ---- peers ---- */
 
 uint64_t stick_update_last(const struct stick_table *t)
 {
