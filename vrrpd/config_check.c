@@ -1,8 +1,10 @@
 #include "vrrpd/config_check.h"
 
+#include "common/base/parse.h"
 #include "vrrpd/config_vrrp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,24 @@ static int check_keys_of_kind(const struct config_track *t, unsigned kind, struc
     return result;
 }
 
+static int unknown_tracker(const struct config *c, const struct config_track *t,
+                           struct conf_report *r)
+{
+    const char *name = t->use ? t->use : t->obj.name, *near = NULL;
+    const char **names = calloc(c->track.n + 1, sizeof(*names));
+    char hint[300];
+
+    for (size_t i = 0; names && i < c->track.n; i++)
+        names[i] = ((const struct conf_obj *)c->track.v[i])->name;
+    if (names)
+        near = parse_nearest(name, names, c->track.n, sizeof(*names));
+    snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near ? near : "");
+    free(names);
+    return conf_say(r, CONF_ERROR, t->use ? conf_at(t, "use") : conf_at(t, NULL),
+                    near ? hint : "define it in \"track\" at the top", "there is no tracker \"%s\"",
+                    name);
+}
+
 static int check_track(const struct config *c, const struct config_track *t, bool shared,
                        struct conf_report *r)
 {
@@ -103,11 +123,13 @@ static int check_track(const struct config *c, const struct config_track *t, boo
     if (shared)
         return conf_say(r, CONF_ERROR, conf_at(t, NULL), one_of,
                         "tracker \"%s\" does not say what is watched", t->obj.name);
+    if (!config_track_of(c, t) && (t->use || t->obj.node->kind == CONF_KIND_STRING))
+        return unknown_tracker(c, t, r);
     if (!config_track_of(c, t))
-        return conf_say(r, CONF_ERROR, t->use ? conf_at(t, "use") : conf_at(t, NULL), one_of,
+        return conf_say(r, CONF_ERROR, conf_at(t, NULL), one_of,
                         "tracker \"%s\" does not say what is watched, and there is no shared "
                         "tracker \"%s\"",
-                        t->obj.name, t->use ? t->use : t->obj.name);
+                        t->obj.name, t->obj.name);
     return err;
 }
 
@@ -245,6 +267,21 @@ static int check_hooks(const struct conf_list *hooks, struct conf_report *r)
     return result;
 }
 
+/* The state machine judges values, not places: the key that its sentence is about. */
+static struct conf_pos place_of(const struct config_instance *in, const char *complaint)
+{
+    static const struct {
+        const char *word, *key;
+    } rows[] = {
+        {"interval", "interval"}, {"authentication", "password"}, {"password", "password"},
+        {"version", "version"},   {"priority", "priority"},       {"address", "addresses"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strstr(complaint, rows[i].word) && conf_is_set(in, rows[i].key))
+            return conf_at(in, rows[i].key);
+    return conf_at(in, NULL);
+}
+
 static int check_vrrp(const struct config_instance *in, struct conf_report *r)
 {
     struct config_vrrp v;
@@ -254,7 +291,7 @@ static int check_vrrp(const struct config_instance *in, struct conf_report *r)
         return result;
     const char *complaint = vrrp_conf_check(&v.conf);
     if (complaint)
-        result = conf_say(r, CONF_ERROR, conf_at(in, NULL), NULL, "instance \"%s\": %s",
+        result = conf_say(r, CONF_ERROR, place_of(in, complaint), NULL, "instance \"%s\": %s",
                           in->obj.name, complaint);
     else if (v.unlisted)
         conf_say(r, CONF_NOTICE, conf_at(in, "addresses"), NULL,
