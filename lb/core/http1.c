@@ -44,11 +44,16 @@ static struct reader reader_start(const char *buf, size_t len, const struct http
     return r;
 }
 
+/* How far the line that begins at `at` may reach. */
+static size_t line_limit(const struct reader *r, size_t at)
+{
+    return MIN(at + r->line_max, r->head_max);
+}
+
 /* Finds the line at r->at. With HTTP1_COMPLETE, `*end` is where its CRLF begins. */
 static enum http1_result find_line(struct reader *r, size_t *end)
 {
-    size_t limit = MIN(r->at + r->line_max, r->head_max);
-    size_t stop = MIN(r->len, limit);
+    size_t limit = line_limit(r, r->at), stop = MIN(r->len, limit);
     const char *lf = r->at < stop ? memchr(r->buf + r->at, '\n', stop - r->at) : NULL;
 
     if (!lf) {
@@ -69,8 +74,8 @@ static bool nothing_new(const struct reader *r, struct http1_scan *scan)
 {
     if (!scan || scan->line == 0 || scan->seen > r->len)
         return false;
-    size_t limit = MIN(scan->line + r->line_max, r->head_max);
-    if (r->len >= limit || memchr(r->buf + scan->seen, '\n', r->len - scan->seen))
+    if (r->len >= line_limit(r, scan->line) ||
+        memchr(r->buf + scan->seen, '\n', r->len - scan->seen))
         return false;
     scan->seen = (uint32_t)r->len;
     return true;
@@ -210,6 +215,25 @@ static size_t method_end(const char *buf, size_t at, size_t end)
     return i;
 }
 
+static bool is_alpha(char c)
+{
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+/* "scheme://" (RFC 3986 section 3.1): where the authority behind it begins; 0 if it is not there.
+ */
+static size_t scheme_end(const char *buf, size_t at, size_t end)
+{
+    size_t i = at;
+
+    if (!is_alpha(buf[i]))
+        return 0;
+    while (i < end && (is_alpha(buf[i]) || (buf[i] >= '0' && buf[i] <= '9') || buf[i] == '+' ||
+                       buf[i] == '-' || buf[i] == '.'))
+        i++;
+    return end - i > 3 && memcmp(buf + i, "://", 3) == 0 ? i + 3 : 0;
+}
+
 /* origin-form, absolute-form, authority-form, asterisk-form (RFC 9112 section 3.2). */
 static bool split_target(struct http1_head *h, const char *buf)
 {
@@ -224,17 +248,15 @@ static bool split_target(struct http1_head *h, const char *buf)
         return h->method == HTTP1_OPTIONS && h->target.len == 1;
     }
     if (buf[at] != '/') {
-        const char *colon = memchr(buf + at, ':', end - at);
-        if (!colon || (size_t)(buf + end - colon) < 3 || colon[1] != '/' || colon[2] != '/')
-            return false;
-        size_t from = (size_t)(colon - buf) + 3;
-        for (path = from; path < end && buf[path] != '/' && buf[path] != '?';)
+        size_t from = scheme_end(buf, at, end);
+
+        for (path = from; path && path < end && buf[path] != '/' && buf[path] != '?';)
             path++;
-        h->authority = span(from, path);
         if (path == from)
             return false;
+        h->authority = span(from, path);
     }
-    const char *mark = path < end ? memchr(buf + path, '?', end - path) : NULL;
+    const char *mark = memchr(buf + path, '?', end - path);
     size_t path_end = mark ? (size_t)(mark - buf) : end;
     h->path = span(path, path_end);
     if (mark)
@@ -288,30 +310,29 @@ static enum http1_result parse_status_line(struct http1_head *h, const char *buf
     return value_ok(buf + phrase, buf + end) ? HTTP1_COMPLETE : fail(h, HTTP1_BAD_STATUS, phrase);
 }
 
-/* The first line so far, which is not complete: is it the beginning of a request line? */
-static bool may_become_request(const char *buf, size_t at, size_t end)
+/* There is no good first line; but if what there is of it can't be the beginning of one, that was
+ * to be seen earlier. */
+static enum http1_result judge_start(const struct reader *r, enum http1_result why, bool is_request)
 {
-    return method_end(buf, at, end) <= end || (end - at == 1 && buf[at] == '\r');
-}
+    static const char begin[] = "HTTP/";
+    size_t end = why == HTTP1_BAD_LINE_END ? r->head->error_at : MIN(r->len, line_limit(r, r->at));
+    const char *p = r->buf + r->at;
+    size_t len = end - r->at;
 
-static bool may_become_response(const char *buf, size_t at, size_t end)
-{
-    return memcmp(buf + at, "HTTP/1.", MIN(end - at, sizeof("HTTP/1.") - 1)) == 0;
+    if (is_request && (len > 1 || (len == 1 && *p != '\r')) && method_end(r->buf, r->at, end) > end)
+        return fail(r->head, HTTP1_BAD_METHOD, r->at);
+    if (!is_request && memcmp(p, begin, MIN(len, sizeof(begin) - 1)) != 0)
+        return fail(r->head, HTTP1_BAD_VERSION, r->at);
+    return why == HTTP1_BAD_LONG_HEAD || why == HTTP1_BAD_LONG_FIELD ? HTTP1_BAD_LONG_START : why;
 }
 
 /* ---- messages ---- */
 
-static enum http1_result start_line_missing(struct reader *r, enum http1_result why, bool plausible,
-                                            enum http1_result otherwise)
-{
-    if (!plausible)
-        return fail(r->head, otherwise, r->at);
-    return why == HTTP1_BAD_LONG_HEAD || why == HTTP1_BAD_LONG_FIELD ? HTTP1_BAD_LONG_START : why;
-}
-
 static enum http1_result skip_empty_lines(struct reader *r)
 {
-    for (int n = 0; r->len - r->at >= 2 && memcmp(r->buf + r->at, "\r\n", 2) == 0; n++) {
+    for (int n = 0;
+         MIN(r->len, line_limit(r, r->at)) >= r->at + 2 && memcmp(r->buf + r->at, "\r\n", 2) == 0;
+         n++) {
         if (n == HTTP1_EMPTY_MAX)
             return fail(r->head, HTTP1_BAD_EMPTY_LINES, r->at);
         r->at += 2;
@@ -333,8 +354,7 @@ enum http1_result http1_parse_request(const char *buf, size_t len, struct http1_
         return got;
     got = find_line(&r, &end);
     if (got != HTTP1_COMPLETE)
-        return start_line_missing(&r, got, may_become_request(buf, r.at, MIN(len, r.head_max)),
-                                  HTTP1_BAD_METHOD);
+        return judge_start(&r, got, true);
     got = parse_request_line(head, buf, r.at, end);
     if (got != HTTP1_COMPLETE)
         return got;
@@ -355,8 +375,7 @@ enum http1_result http1_parse_response(const char *buf, size_t len, struct http1
     head->method = (uint8_t)method;
     enum http1_result got = find_line(&r, &end);
     if (got != HTTP1_COMPLETE)
-        return start_line_missing(&r, got, may_become_response(buf, r.at, MIN(len, r.head_max)),
-                                  HTTP1_BAD_VERSION);
+        return judge_start(&r, got, false);
     got = parse_status_line(head, buf, r.at, end);
     if (got != HTTP1_COMPLETE)
         return got;
