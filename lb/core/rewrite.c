@@ -8,6 +8,7 @@
 #include "lb/core/rewrite.h"
 
 #include "common/base/macro.h"
+#include "lb/core/http1_internal.h"
 
 #include <string.h>
 
@@ -98,6 +99,14 @@ bool rewrite_span(struct rewrite *r, struct http1_span s, const char *text, size
     return patch_text(r, s.at, (size_t)s.at + s.len, text, len);
 }
 
+bool rewrite_target(struct rewrite *r, const char *target, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!http1_in(target[i], HTTP1_IN_TARGET))
+            return refuse(r);
+    return len ? rewrite_span(r, r->head->target, target, len) : refuse(r);
+}
+
 bool rewrite_value(struct rewrite *r, size_t field, const char *value, size_t len)
 {
     if (field >= r->head->n_fields)
@@ -107,7 +116,7 @@ bool rewrite_value(struct rewrite *r, size_t field, const char *value, size_t le
 
 bool rewrite_cut(struct rewrite *r, size_t at, size_t end)
 {
-    if (at > end || end > r->head->end)
+    if (at > end || end > r->head->end || !http1_is_value(r->buf + at, end - at))
         return refuse(r);
     return patch(r, at, end, NULL, 0);
 }

@@ -62,10 +62,13 @@ bool rewrite_remove(struct rewrite *r, size_t field);
 /* Another value for the header line with this index. */
 bool rewrite_value(struct rewrite *r, size_t field, const char *value, size_t len);
 
-/* Another text for a part of the start line (head.target, head.version, head.phrase, ...). */
+/* Another target for a request; characters that it can't have are refused. */
+bool rewrite_target(struct rewrite *r, const char *target, size_t len);
+
+/* Another text for a part of the start line (head.method_name, head.version, head.phrase). */
 bool rewrite_span(struct rewrite *r, struct http1_span span, const char *text, size_t len);
 
-/* Takes bytes [at, end) of the original out; for cookies within a line. */
+/* Takes bytes [at, end) of the original out, all of them within one line. */
 bool rewrite_cut(struct rewrite *r, size_t at, size_t end);
 
 /* Puts a text in front of byte `at` of the original. */
