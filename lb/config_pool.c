@@ -10,24 +10,20 @@
 /* ---- balancing ---- */
 
 static const struct conf_word algorithms[] = {
-    {"roundrobin", BALANCE_ROUNDROBIN, "in turns, by weight"               },
-    {"static-rr",  BALANCE_STATIC_RR,  "in turns, by configured weight"    },
-    {"leastconn",  BALANCE_LEASTCONN,  "the one with the fewest requests"  },
-    {"first",      BALANCE_FIRST,      "the first that has room"           },
-    {"source",     BALANCE_SOURCE,     "by the client's address"           },
-    {"uri",        BALANCE_URI,        "by the path"                       },
-    {"url_param",  BALANCE_URL_PARAM,  "by a parameter of the query"       },
-    {"hdr",        BALANCE_HDR,        "by a header"                       },
-    {"random",     BALANCE_RANDOM,     "the better of several drawn by lot"},
-    {NULL,         0,                  NULL                                },
+    {"roundrobin", BALANCE_ROUNDROBIN, "in turns, by weight"},
+    {"static-rr", BALANCE_STATIC_RR, "in turns, by configured weight"},
+    {"leastconn", BALANCE_LEASTCONN, "the one with the fewest requests"},
+    {"first", BALANCE_FIRST, "the first that has room"},
+    {"source", BALANCE_SOURCE, "by the client's address"},
+    {"uri", BALANCE_URI, "by the path"},
+    {"url_param", BALANCE_URL_PARAM, "by a parameter of the query"},
+    {"hdr", BALANCE_HDR, "by a header"},
+    {"random", BALANCE_RANDOM, "the better of several drawn by lot"},
+    {NULL, 0, NULL},
 };
 
 static const struct conf_word functions[] = {
-    {"sdbm",  HASH_SDBM },
-    {"djb2",  HASH_DJB2 },
-    {"wt6",   HASH_WT6  },
-    {"crc32", HASH_CRC32},
-    {NULL,    0         },
+    {"sdbm", HASH_SDBM}, {"djb2", HASH_DJB2}, {"wt6", HASH_WT6}, {"crc32", HASH_CRC32}, {NULL, 0},
 };
 
 #define BALANCE(TYPE, FIELD, NAME, DOC, ...)                                                       \
@@ -64,10 +60,10 @@ static const struct conf_table balance_table = {
 /* ---- stickiness ---- */
 
 static const struct conf_word cookie_modes[] = {
-    {"insert",  CONFIG_COOKIE_INSERT,  "the balancer sets it"                     },
+    {"insert", CONFIG_COOKIE_INSERT, "the balancer sets it"},
     {"rewrite", CONFIG_COOKIE_REWRITE, "the server sets it, its value is replaced"},
-    {"prefix",  CONFIG_COOKIE_PREFIX,  "the server sets it, its value is prefixed"},
-    {NULL,      0,                     NULL                                       },
+    {"prefix", CONFIG_COOKIE_PREFIX, "the server sets it, its value is prefixed"},
+    {NULL, 0, NULL},
 };
 
 #define COOKIE(TYPE, FIELD, NAME, DOC, ...)                                                        \
@@ -101,12 +97,8 @@ static const struct conf_table cookie_table = {
 };
 
 static const struct conf_word table_types[] = {
-    {"ip",      STICK_IP     },
-    {"ipv6",    STICK_IPV6   },
-    {"integer", STICK_INTEGER},
-    {"string",  STICK_STRING },
-    {"binary",  STICK_BINARY },
-    {NULL,      0            },
+    {"ip", STICK_IP},         {"ipv6", STICK_IPV6},     {"integer", STICK_INTEGER},
+    {"string", STICK_STRING}, {"binary", STICK_BINARY}, {NULL, 0},
 };
 
 #define TABLE(TYPE, FIELD, NAME, DOC, ...)                                                         \
@@ -134,11 +126,11 @@ const struct conf_table config_stick_table_table = {
 };
 
 static const struct conf_word stick_whats[] = {
-    {"on",             CONFIG_STICK_ON,             "match and store"                   },
-    {"match",          CONFIG_STICK_MATCH,          "an entry leads to its server"      },
-    {"store-request",  CONFIG_STICK_STORE_REQUEST,  "an entry is made from the request" },
+    {"on", CONFIG_STICK_ON, "match and store"},
+    {"match", CONFIG_STICK_MATCH, "an entry leads to its server"},
+    {"store-request", CONFIG_STICK_STORE_REQUEST, "an entry is made from the request"},
     {"store-response", CONFIG_STICK_STORE_RESPONSE, "an entry is made from the response"},
-    {NULL,             0,                           NULL                                },
+    {NULL, 0, NULL},
 };
 
 #define STICK(TYPE, FIELD, NAME, DOC, ...)                                                         \
@@ -181,11 +173,11 @@ static const struct conf_table sticky_table = {
 /* ---- the pool ---- */
 
 static const struct conf_word reuses[] = {
-    {"never",      CONFIG_REUSE_NEVER,      "each client has its own server connections"                  },
-    {"safe",       CONFIG_REUSE_SAFE,       "where a request can be sent again if the connection is stale"},
-    {"aggressive", CONFIG_REUSE_AGGRESSIVE, "connections that have been reused once, too"                 },
-    {"always",     CONFIG_REUSE_ALWAYS,     "all"                                                         },
-    {NULL,         0,                       NULL                                                          },
+    {"never", CONFIG_REUSE_NEVER, "each client has its own server connections"},
+    {"safe", CONFIG_REUSE_SAFE, "where a request can be sent again if the connection is stale"},
+    {"aggressive", CONFIG_REUSE_AGGRESSIVE, "connections that have been reused once, too"},
+    {"always", CONFIG_REUSE_ALWAYS, "all"},
+    {NULL, 0, NULL},
 };
 
 #define POOL(TYPE, FIELD, NAME, DOC, ...)                                                          \

@@ -8,40 +8,40 @@
 /* ---- checks ---- */
 
 static const struct conf_word check_types[] = {
-    {"auto",   CONFIG_CHECK_AUTO,   "what the other keys say"           },
-    {"none",   CONFIG_CHECK_NONE,   "the server always counts as up"    },
-    {"tcp",    CONFIG_CHECK_TCP,    "a connection, and what `steps` say"},
-    {"http",   CONFIG_CHECK_HTTP,   "a request; 2xx and 3xx are good"   },
-    {"script", CONFIG_CHECK_SCRIPT, "a command; exit status 0 is good"  },
-    {NULL,     0,                   NULL                                },
+    {"auto", CONFIG_CHECK_AUTO, "what the other keys say"},
+    {"none", CONFIG_CHECK_NONE, "the server always counts as up"},
+    {"tcp", CONFIG_CHECK_TCP, "a connection, and what `steps` say"},
+    {"http", CONFIG_CHECK_HTTP, "a request; 2xx and 3xx are good"},
+    {"script", CONFIG_CHECK_SCRIPT, "a command; exit status 0 is good"},
+    {NULL, 0, NULL},
 };
 
 static const struct conf_word observes[] = {
-    {"none",   HEALTH_OBSERVE_NONE},
-    {"layer4", HEALTH_OBSERVE_L4  },
-    {"layer7", HEALTH_OBSERVE_L7  },
-    {NULL,     0                  },
+    {"none", HEALTH_OBSERVE_NONE},
+    {"layer4", HEALTH_OBSERVE_L4},
+    {"layer7", HEALTH_OBSERVE_L7},
+    {NULL, 0},
 };
 
 static const struct conf_word on_errors[] = {
-    {"fastinter",    HEALTH_ON_ERROR_FASTINTER,    "the next check comes early"         },
-    {"fail-check",   HEALTH_ON_ERROR_FAIL_CHECK,   "counts as a failed check"           },
+    {"fastinter", HEALTH_ON_ERROR_FASTINTER, "the next check comes early"},
+    {"fail-check", HEALTH_ON_ERROR_FAIL_CHECK, "counts as a failed check"},
     {"sudden-death", HEALTH_ON_ERROR_SUDDEN_DEATH, "the next failed check marks it down"},
-    {"mark-down",    HEALTH_ON_ERROR_MARK_DOWN,    "it is down at once"                 },
-    {NULL,           0,                            NULL                                 },
+    {"mark-down", HEALTH_ON_ERROR_MARK_DOWN, "it is down at once"},
+    {NULL, 0, NULL},
 };
 
 static const struct conf_word on_marked_downs[] = {
-    {"nothing",           HEALTH_MARKED_NOTHING,           NULL                  },
+    {"nothing", HEALTH_MARKED_NOTHING, NULL},
     {"shutdown-sessions", HEALTH_MARKED_SHUTDOWN_SESSIONS, "its sessions are cut"},
-    {NULL,                0,                               NULL                  },
+    {NULL, 0, NULL},
 };
 
 static const struct conf_word on_marked_ups[] = {
-    {"nothing",                  HEALTH_MARKED_NOTHING,           NULL},
+    {"nothing", HEALTH_MARKED_NOTHING, NULL},
     {"shutdown-backup-sessions", HEALTH_MARKED_SHUTDOWN_SESSIONS,
-     "the sessions of backup servers are cut"                         },
-    {NULL,                       0,                               NULL},
+     "the sessions of backup servers are cut"},
+    {NULL, 0, NULL},
 };
 
 #define CHECK(TYPE, FIELD, NAME, DOC, ...)                                                         \
@@ -122,9 +122,9 @@ static const struct conf_table agent_table = {
 
 static const struct conf_word proxies[] = {
     {"none", CONFIG_PROXY_NONE},
-    {"v1",   CONFIG_PROXY_V1  },
-    {"v2",   CONFIG_PROXY_V2  },
-    {NULL,   0                },
+    {"v1", CONFIG_PROXY_V1},
+    {"v2", CONFIG_PROXY_V2},
+    {NULL, 0},
 };
 
 #define SERVER(TYPE, FIELD, NAME, DOC, ...)                                                        \

@@ -11,16 +11,16 @@
 #define FOREVER_US (366LL * 24 * 3600 * 1000000)
 
 const struct conf_word config_mode_words[] = {
-    {"tcp",  CONFIG_MODE_TCP,  "bytes both ways"       },
+    {"tcp", CONFIG_MODE_TCP, "bytes both ways"},
     {"http", CONFIG_MODE_HTTP, "requests and responses"},
-    {NULL,   0,                NULL                    },
+    {NULL, 0, NULL},
 };
 
 const struct conf_word config_connection_words[] = {
-    {"keep-alive",   CONFIG_CONNECTION_KEEP_ALIVE,   "many requests a connection on both sides"},
-    {"server-close", CONFIG_CONNECTION_SERVER_CLOSE, "one request a server connection"         },
-    {"close",        CONFIG_CONNECTION_CLOSE,        "one request a connection on both sides"  },
-    {NULL,           0,                              NULL                                      },
+    {"keep-alive", CONFIG_CONNECTION_KEEP_ALIVE, "many requests a connection on both sides"},
+    {"server-close", CONFIG_CONNECTION_SERVER_CLOSE, "one request a server connection"},
+    {"close", CONFIG_CONNECTION_CLOSE, "one request a connection on both sides"},
+    {NULL, 0, NULL},
 };
 
 /* ---- times ---- */
@@ -89,43 +89,16 @@ const struct conf_table config_forwarded_for_listener_table = {
 /* ---- logs ---- */
 
 static const struct conf_word facilities[] = {
-    {"kern",   0 },
-    {"user",   1 },
-    {"mail",   2 },
-    {"daemon", 3 },
-    {"auth",   4 },
-    {"syslog", 5 },
-    {"lpr",    6 },
-    {"news",   7 },
-    {"uucp",   8 },
-    {"cron",   9 },
-    {"auth2",  10},
-    {"ftp",    11},
-    {"ntp",    12},
-    {"audit",  13},
-    {"alert",  14},
-    {"cron2",  15},
-    {"local0", 16},
-    {"local1", 17},
-    {"local2", 18},
-    {"local3", 19},
-    {"local4", 20},
-    {"local5", 21},
-    {"local6", 22},
-    {"local7", 23},
-    {NULL,     0 },
+    {"kern", 0},    {"user", 1},    {"mail", 2},    {"daemon", 3},  {"auth", 4},
+    {"syslog", 5},  {"lpr", 6},     {"news", 7},    {"uucp", 8},    {"cron", 9},
+    {"auth2", 10},  {"ftp", 11},    {"ntp", 12},    {"audit", 13},  {"alert", 14},
+    {"cron2", 15},  {"local0", 16}, {"local1", 17}, {"local2", 18}, {"local3", 19},
+    {"local4", 20}, {"local5", 21}, {"local6", 22}, {"local7", 23}, {NULL, 0},
 };
 
 static const struct conf_word log_levels[] = {
-    {"emerg",   0},
-    {"alert",   1},
-    {"crit",    2},
-    {"err",     3},
-    {"warning", 4},
-    {"notice",  5},
-    {"info",    6},
-    {"debug",   7},
-    {NULL,      0},
+    {"emerg", 0},  {"alert", 1}, {"crit", 2},  {"err", 3}, {"warning", 4},
+    {"notice", 5}, {"info", 6},  {"debug", 7}, {NULL, 0},
 };
 
 #define LOG(TYPE, FIELD, NAME, DOC, ...)                                                           \
@@ -240,10 +213,10 @@ const struct conf_table config_stats_table = {
 /* ---- control sockets, peers ---- */
 
 static const struct conf_word socket_levels[] = {
-    {"user",     CONTROL_USER,     "may look at what is no secret"},
-    {"operator", CONTROL_OPERATOR, "may look at all"              },
-    {"admin",    CONTROL_ADMIN,    "may change things"            },
-    {NULL,       0,                NULL                           },
+    {"user", CONTROL_USER, "may look at what is no secret"},
+    {"operator", CONTROL_OPERATOR, "may look at all"},
+    {"admin", CONTROL_ADMIN, "may change things"},
+    {NULL, 0, NULL},
 };
 
 #define SOCKET(TYPE, FIELD, NAME, DOC, ...)                                                        \
@@ -303,12 +276,8 @@ static const struct conf_table peers_table = {
     CONF_KEY(TYPE, struct config, FIELD, NAME, DOC, __VA_ARGS__)
 
 static const struct conf_word own_levels[] = {
-    {"err",     LOG_LEVEL_ERR    },
-    {"warning", LOG_LEVEL_WARNING},
-    {"notice",  LOG_LEVEL_NOTICE },
-    {"info",    LOG_LEVEL_INFO   },
-    {"debug",   LOG_LEVEL_DEBUG  },
-    {NULL,      0                },
+    {"err", LOG_LEVEL_ERR},   {"warning", LOG_LEVEL_WARNING}, {"notice", LOG_LEVEL_NOTICE},
+    {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG},     {NULL, 0},
 };
 
 static const struct conf_key top_keys[] = {

@@ -32,6 +32,8 @@ struct lane *server_lanes(unsigned workers)
     struct lane *lanes = server_zalloc(workers * sizeof(*lanes));
     for (unsigned i = 0; lanes && i < workers; i++) {
         list_init(&lanes[i].waiting);
+        list_init(&lanes[i].idle);
+        list_init(&lanes[i].busy);
         atomic_init(&lanes[i].head, QUEUE_NONE);
     }
     return lanes;

@@ -88,6 +88,8 @@ struct server_conf {
 struct lane {
     _Alignas(CACHE_LINE) struct list waiting; /* struct queue_entry, owner only */
     _Atomic uint64_t head;                    /* ticket of the first, QUEUE_NONE if empty */
+    struct list idle, busy; /* the engine's: connections to the server, owner only */
+    uint32_t n_idle;
     struct count count;
 };
 

@@ -1,0 +1,284 @@
+#include "lb/engine.h"
+
+#include "common/rt/log.h"
+#include "common/rt/process.h"
+#include "lb/access_log.h"
+#include "lb/commands.h"
+#include "lb/reload.h"
+#include "lb/reload_pool.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LANE_BYTES   ((size_t)512 << 10) /* of access lines a worker */
+#define LOG_GATHER   span_ms(20)         /* lines that come together are written together */
+#define STOP_TIME    span_s(60)          /* for requests and sessions that go on */
+#define STOP_LOOK    span_ms(20)
+#define CHILDREN_MAX 256
+
+/* ---- the access log ---- */
+
+static void drain_lane(struct engine *e, struct access_lane *lane)
+{
+    const char *line;
+    size_t len = 0;
+    uint64_t sinks;
+
+    while ((line = access_lane_next(lane, &len, &sinks)))
+        log_sinks_add(e->sinks, sinks, LOG_LEVEL_INFO, line, len);
+}
+
+static void drain_lanes(struct engine *e)
+{
+    for (unsigned i = 0; i < e->n_workers; i++)
+        drain_lane(e, e->lanes[i]);
+    log_sinks_flush(e->sinks);
+}
+
+static void on_log_timer(struct timer *t, struct mono now)
+{
+    drain_lanes(container_of(t, struct engine, log_timer));
+}
+
+struct lane_wake {
+    struct loop_msg msg;
+    struct engine *engine;
+};
+
+static void on_lane(struct loop_msg *msg)
+{
+    struct engine *e = container_of(msg, struct lane_wake, msg)->engine;
+
+    if (!e->log_timer.armed)
+        loop_timer_after(e->loop, &e->log_timer, LOG_GATHER);
+}
+
+static int make_lanes(struct engine *e)
+{
+    e->lanes = calloc(e->n_workers, sizeof(struct access_lane *));
+    e->lane_wakes = calloc(e->n_workers, sizeof(*e->lane_wakes));
+    for (unsigned i = 0; e->lanes && e->lane_wakes && i < e->n_workers; i++) {
+        e->lanes[i] = access_lane_new(LANE_BYTES);
+        if (!e->lanes[i])
+            return -ENOMEM;
+        e->lane_wakes[i] = (struct lane_wake){{.fn = on_lane}, e};
+        access_lane_on_wake(e->lanes[i], &e->lane_wakes[i].msg);
+    }
+    return e->lanes && e->lane_wakes ? 0 : -ENOMEM;
+}
+
+/* ---- looking things up ---- */
+
+int engine_slot(const struct engine *e, const struct pool *p)
+{
+    for (unsigned i = 0; i < e->n_slots; i++)
+        if (e->slots[i] == p)
+            return (int)i;
+    return -1;
+}
+
+struct check *engine_check(const struct engine *e, const struct server *s)
+{
+    for (size_t i = 0; i < e->n_checks; i++)
+        if (e->checks[i] && e->checks[i]->server == s)
+            return e->checks[i];
+    return NULL;
+}
+
+/* ---- signals ---- */
+
+static void on_stop_timer(struct timer *t, struct mono now)
+{
+    struct engine *e = container_of(t, struct engine, stop_timer);
+
+    if (!atomic_load(&e->workers->conns) || !mono_before(now, e->stop_until))
+        loop_stop(e->loop);
+    else
+        loop_timer_after(e->loop, &e->stop_timer, STOP_LOOK);
+}
+
+void engine_stop(struct engine *e)
+{
+    if (e->stopping) {
+        loop_stop(e->loop);
+        return;
+    }
+    log_notice("stopping");
+    process_notify("STOPPING=1");
+    e->stopping = true;
+    e->stop_until = mono_add(loop_now(e->loop), STOP_TIME);
+    workers_stop(e->workers);
+    loop_timer_after(e->loop, &e->stop_timer, STOP_LOOK);
+}
+
+static void on_term(void *ctx, const struct signalfd_siginfo *info)
+{
+    engine_stop(ctx);
+}
+
+/* SIGINT: at once. */
+static void on_int(void *ctx, const struct signalfd_siginfo *info)
+{
+    struct engine *e = ctx;
+
+    log_notice("stopping at once");
+    loop_stop(e->loop);
+}
+
+static void on_hup(void *ctx, const struct signalfd_siginfo *info)
+{
+    engine_reload(ctx, NULL);
+}
+
+static void on_usr1(void *ctx, const struct signalfd_siginfo *info)
+{
+    struct engine *e = ctx;
+
+    log_sinks_reopen(e->sinks);
+}
+
+static int take_signals(struct engine *e, struct err *err)
+{
+    static const struct {
+        int signo;
+        loop_signal_fn *fn;
+    } rows[] = {{SIGTERM, on_term}, {SIGINT, on_int}, {SIGHUP, on_hup}, {SIGUSR1, on_usr1}};
+    int result = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < ARRAY_LEN(rows) && result == 0; i++)
+        result = loop_signal(e->loop, rows[i].signo, rows[i].fn, e, err);
+    return result;
+}
+
+/* ---- reload ---- */
+
+int engine_reload(struct engine *e, struct buf *text)
+{
+    struct conf_report report = {0};
+    struct buf own cleanup(buf_fini) = BUF_INIT(65536);
+    struct err err = {""};
+    struct config *c;
+    int result = -EINVAL;
+
+    text = text ? text : &own;
+    process_notify("RELOADING=1");
+    c = e->options.load(e->options.path, &report, &err);
+    conf_report_render(&report, text);
+    if (!c || report.errors) {
+        config_free(c);
+        buf_str(text, err.text);
+    } else if ((result = reload_apply(e, c, &err)) < 0) {
+        buf_str(text, err.text);
+    }
+    process_notify("READY=1");
+    if (result < 0) {
+        e->reloads_failed++;
+        log_err("reload failed, the running configuration stays in force: %s", buf_cstr(text));
+        return result;
+    }
+    e->reloads++;
+    log_notice("reloaded %s", e->options.path);
+    return 0;
+}
+
+/* ---- life ---- */
+
+static unsigned usable_cores(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) < 0)
+        return 1;
+    return (unsigned)MAX(CPU_COUNT(&set), 1);
+}
+
+static int listen_control(struct engine *e, const struct config *c, struct err *err)
+{
+    struct control_unix at = {.path = c->control, .level = CONTROL_ADMIN};
+    int result = commands_new(e, &e->control, c->socket_timeout, err);
+
+    if (result == 0)
+        result = control_listen_unix(e->control, &at, &e->control_listener, err);
+    return result;
+}
+
+static int set_up(struct engine *e, const struct config *c, struct err *err)
+{
+    int result = loop_new(&e->loop, err);
+
+    e->started = loop_clock();
+    e->log_timer = TIMER_INIT(on_log_timer);
+    e->stop_timer = TIMER_INIT(on_stop_timer);
+    e->n_workers = c->threads ? (unsigned)c->threads : MIN(usable_cores(), CONFIG_THREADS_MAX);
+    e->sinks = log_sinks_new();
+    if (!e->sinks || make_lanes(e) < 0)
+        return err_set(err, -ENOMEM, "out of memory");
+    process_limit_fds(c->maxconn ? (uint64_t)c->maxconn * 2 + 1024 : 1 << 20);
+    if (result == 0)
+        result = take_signals(e, err); /* before the threads, which inherit the mask */
+    if (result == 0)
+        result = children_new(&e->children, e->loop, CHILDREN_MAX, err);
+    if (result == 0)
+        result =
+            workers_start(&e->workers, e->n_workers, (uint32_t)c->buffer, e->loop, e->lanes, err);
+    if (result == 0)
+        result = listen_control(e, c, err);
+    return result;
+}
+
+int engine_new(struct engine **out, struct config *c, const struct engine_options *options,
+               struct err *err)
+{
+    struct engine *e = calloc(1, sizeof(*e));
+    int result;
+
+    if (!e) {
+        config_free(c);
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    e->options = *options;
+    result = set_up(e, c, err);
+    if (result < 0)
+        config_free(c);
+    else
+        result = reload_apply(e, c, err);
+    if (result < 0) {
+        engine_free(e);
+        return result;
+    }
+    *out = e;
+    return 0;
+}
+
+int engine_run(struct engine *e, struct err *err)
+{
+    return loop_run(e->loop, err);
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    control_free(e->control);
+    reload_checks_drop(e);
+    workers_free(e->workers);
+    e->workers = NULL;
+    if (e->lanes && e->sinks)
+        drain_lanes(e);
+    for (unsigned i = 0; e->lanes && i < e->n_workers; i++)
+        access_lane_free(e->lanes[i]);
+    plan_unref(e->plan);
+    e->plan = NULL;
+    reload_pools_retire(e);
+    children_free(e->children);
+    log_sinks_free(e->sinks);
+    loop_free(e->loop);
+    free(e->lane_wakes);
+    free(e->lanes);
+    free(e->slots);
+    free(e);
+}

@@ -1,0 +1,72 @@
+/*
+ * The engine: main's thread. It owns everything that lives longer than a request: the plan, the
+ * workers, the checks, the logs, the control socket.
+ */
+#pragma once
+
+#include "common/rt/child.h"
+#include "common/rt/control.h"
+#include "common/rt/loop.h"
+#include "lb/check/check.h"
+#include "lb/log_sinks.h"
+#include "lb/plan.h"
+#include "lb/worker.h"
+
+#include <stdbool.h>
+
+struct access_lane;
+struct lane_wake;
+
+struct engine_options {
+    const char *path; /* of the configuration; for reloads */
+    /* Reads the configuration anew; as config_load(). */
+    struct config *(*load)(const char *path, struct conf_report *r, struct err *e);
+};
+
+struct engine {
+    struct engine_options options;
+    struct loop *loop;
+    struct children *children;
+    struct control *control;
+    struct control_listener *control_listener;
+    struct log_sinks *sinks;
+    uint64_t event_sinks; /* where state changes go */
+    struct workers *workers;
+    unsigned n_workers;
+    struct access_lane **lanes; /* [n_workers] */
+    struct lane_wake *lane_wakes;
+    struct timer log_timer, stop_timer;
+    struct mono stop_until;
+
+    struct plan *plan; /* newest; held */
+    struct pool **slots;
+    unsigned n_slots;
+    struct check **checks;
+    size_t n_checks;
+
+    struct mono started;
+    bool stopping, quiet; /* quiet: changes are not logged, they are none (reload) */
+    uint64_t reloads, reloads_failed;
+};
+
+/* Takes the configuration over in each case. 0 or a negative errno with a sentence. */
+int engine_new(struct engine **out, struct config *c, const struct engine_options *options,
+               struct err *e);
+
+/* Serves until it is told to stop. */
+int engine_run(struct engine *e, struct err *err);
+
+void engine_free(struct engine *e); /* NULL-safe */
+
+/* Loads the configuration anew; on failure everything stays as it is, and `text` (which may be
+ * NULL) says why. */
+int engine_reload(struct engine *e, struct buf *text);
+
+/* No new connections; ends with the last request, or after a minute. */
+void engine_stop(struct engine *e);
+
+/* The slot of a pool, -1 if it has none. */
+int engine_slot(const struct engine *e, const struct pool *p);
+
+/* The check of a server; NULL if it has none. */
+struct check *engine_check(const struct engine *e, const struct server *s);

@@ -1,0 +1,153 @@
+#include "lb/net/conn.h"
+
+#include "lb/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_event(struct loop_io *io, uint32_t events)
+{
+    struct conn *c = container_of(io, struct conn, io);
+
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        c->readable = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        c->writable = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        c->hup = true;
+    if (events & (EPOLLHUP | EPOLLERR) && !c->broken && !c->eof) {
+        socklen_t len = sizeof(c->error);
+        if (events & EPOLLERR && getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &c->error, &len) == 0 &&
+            c->error)
+            c->broken = true;
+    }
+    c->ops->event(c);
+}
+
+static void on_timer(struct timer *t, struct mono now)
+{
+    struct conn *c = container_of(t, struct conn, timer);
+
+    if (mono_before(now, c->deadline)) {
+        loop_timer_arm(c->w->loop, t, c->deadline);
+        return;
+    }
+    c->deadline = MONO_NEVER;
+    c->ops->timeout(c);
+}
+
+void conn_init(struct conn *c, struct worker *w, int fd, const struct conn_ops *ops)
+{
+    *c = (struct conn){
+        .io = {.fd = fd, .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .fn = on_event},
+        .timer = TIMER_INIT(on_timer),
+        .deadline = MONO_NEVER,
+        .w = w,
+        .ops = ops,
+        .readable = true,
+        .writable = true,
+    };
+}
+
+void conn_watch(struct conn *c)
+{
+    if (c->io.fd < 0 || c->io.added)
+        return;
+    if (loop_io_add(c->w->loop, &c->io, NULL) < 0) {
+        c->broken = true;
+        c->error = ENOMEM;
+    }
+}
+
+/* What a failed call means. */
+static ssize_t fault(struct conn *c, bool *ready)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        *ready = false;
+        conn_watch(c);
+        return c->broken ? -1 : 0;
+    }
+    c->broken = true;
+    c->error = errno;
+    return -1;
+}
+
+ssize_t conn_read(struct conn *c, void *data, size_t len)
+{
+    if (c->eof || c->broken)
+        return -1;
+    if (!c->readable) {
+        conn_watch(c);
+        return 0;
+    }
+    ssize_t n = recv(c->io.fd, data, len, 0);
+    if (n < 0)
+        return fault(c, &c->readable);
+    if (n == 0) {
+        c->eof = true;
+        return -1;
+    }
+    if ((size_t)n < len && !c->hup && c->io.added)
+        c->readable = false;
+    return n;
+}
+
+ssize_t conn_writev(struct conn *c, struct iovec *iov, size_t n, bool more)
+{
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
+
+    if (c->broken || c->shut)
+        return -1;
+    if (!c->writable) {
+        conn_watch(c);
+        return 0;
+    }
+    ssize_t sent = sendmsg(c->io.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    return sent < 0 ? fault(c, &c->writable) : sent;
+}
+
+ssize_t conn_write(struct conn *c, const void *data, size_t len, bool more)
+{
+    if (c->broken || c->shut)
+        return -1;
+    if (!c->writable) {
+        conn_watch(c);
+        return 0;
+    }
+    ssize_t sent = send(c->io.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    return sent < 0 ? fault(c, &c->writable) : sent;
+}
+
+void conn_shut(struct conn *c)
+{
+    if (c->shut || c->io.fd < 0)
+        return;
+    c->shut = true;
+    shutdown(c->io.fd, SHUT_WR);
+}
+
+void conn_close(struct conn *c)
+{
+    loop_timer_disarm(c->w->loop, &c->timer);
+    if (c->io.fd < 0)
+        return;
+    loop_io_del(c->w->loop, &c->io);
+    close(c->io.fd);
+    c->io.fd = -1;
+}
+
+void conn_reset_on_close(struct conn *c)
+{
+    struct linger linger = {.l_onoff = 1};
+
+    setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void conn_deadline(struct conn *c, struct mono at)
+{
+    c->deadline = at;
+    if (!mono_is_never(at) && (!c->timer.armed || mono_before(at, c->timer.at)))
+        loop_timer_arm(c->w->loop, &c->timer, at);
+}
