@@ -198,6 +198,19 @@ static const struct config_address *same_address(const struct config_instance *i
     return NULL;
 }
 
+/* RFC 9568, 5.2.9: the first IPv6 address that is advertised is link-local. */
+static void check_link_local(const struct config_instance *in, struct conf_report *r)
+{
+    const struct config_address *first = in->addresses.v[0];
+
+    if (config_family(in) == AF_INET6 && !addr_is_link_local(&first->address.addr) &&
+        !in->unicast.peers.n)
+        conf_say(r, CONF_NOTICE, conf_at(first, "address"),
+                 "put one first, such as \"fe80::10/64\", the same on all nodes",
+                 "RFC 9568 wants a link-local address as the first; strict peers discard adverts "
+                 "without");
+}
+
 static int check_addresses(const struct config_instance *in, struct conf_report *r)
 {
     int result = 0;
@@ -214,6 +227,7 @@ static int check_addresses(const struct config_instance *in, struct conf_report 
             result = conf_say(r, CONF_ERROR, conf_at(a, "address"), NULL,
                               "this address stands at line %u already", conf_at(b, "address").line);
     }
+    check_link_local(in, r);
     return result;
 }
 

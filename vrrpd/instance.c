@@ -123,8 +123,21 @@ static struct addr source_of(const struct instance *in)
     const struct config_unicast *u = &in->conf->unicast;
 
     if (u->source.family)
-        return u->source;
+        return links_has_address(in->engine->links, &u->source) ? u->source : (struct addr){0};
     return in->vrrp.conf.family == AF_INET6 ? in->link->link_local : in->link->primary;
+}
+
+static void describe_no_source(struct instance *in)
+{
+    const struct addr *source = &in->conf->unicast.source;
+    char text[ADDR_TEXT_MAX];
+
+    if (source->family)
+        snprintf(in->fault_text, sizeof(in->fault_text), "this node does not have the source %s",
+                 addr_format(source, text));
+    else
+        snprintf(in->fault_text, sizeof(in->fault_text), "interface %s has no %s address",
+                 in->link->name, in->vrrp.conf.family == AF_INET6 ? "IPv6 link-local" : "IPv4");
 }
 
 void instance_link_changed(struct instance *in)
@@ -146,8 +159,7 @@ void instance_link_changed(struct instance *in)
     if (!addr_equal(&src, &in->vrrp.src))
         instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_SOURCE, .src = src});
     if (!src.family)
-        snprintf(in->fault_text, sizeof(in->fault_text), "interface %s has no %s address", l->name,
-                 in->vrrp.conf.family == AF_INET6 ? "IPv6 link-local" : "IPv4");
+        describe_no_source(in);
     instance_fault(in, VRRP_FAULT_SOURCE, !src.family);
     instance_fault(in, VRRP_FAULT_LINK, false);
 }

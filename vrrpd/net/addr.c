@@ -324,7 +324,7 @@ int vips_new(struct vips **out, struct loop *loop, struct links *links, struct n
         .nl = nl,
         .work = {.fn = on_work},
         .retry = TIMER_INIT(on_retry),
-        .observer = { .changed = on_link, .address = on_address, .resync = on_resync, .ctx = vs},
+        .observer = {.changed = on_link, .address = on_address, .resync = on_resync, .ctx = vs},
     };
     list_init(&vs->sets);
     links_observe(links, &vs->observer);

@@ -161,12 +161,10 @@ static void fill(struct batch *b, const struct garp_item *item)
         .sll_halen = 6,
     };
     memcpy(b->to[i].sll_addr, b->frames[i], 6);
-    b->m[i] = (struct mmsghdr){
-        .msg_hdr = {.msg_name = &b->to[i],
-                    .msg_namelen = sizeof(b->to[i]),
-                    .msg_iov = &b->iov[i],
-                    .msg_iovlen = 1}
-    };
+    b->m[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &b->to[i],
+                                           .msg_namelen = sizeof(b->to[i]),
+                                           .msg_iov = &b->iov[i],
+                                           .msg_iovlen = 1}};
 }
 
 size_t garp_send(struct garp *g, const struct garp_item *items, size_t n, struct err *e)

@@ -87,6 +87,22 @@ const struct link *links_index(const struct links *ls, int index)
     return n ? &n->link : NULL;
 }
 
+static bool usable(const struct owned *o)
+{
+    return !(o->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) || o->flags & IFA_F_OPTIMISTIC;
+}
+
+bool links_has_address(const struct links *ls, const struct addr *a)
+{
+    list_for_each (it, &ls->nodes) {
+        const struct node *n = list_entry(it, struct node, list);
+        for (size_t i = 0; n->link.up && i < n->addr_count; i++)
+            if (addr_equal(&n->addrs[i].addr, a))
+                return usable(&n->addrs[i]);
+    }
+    return false;
+}
+
 static void node_gone(struct node *n)
 {
     char name[IFNAMSIZ];
@@ -156,15 +172,13 @@ static void choose_primary(struct node *n)
             struct addr *slot = o->flags & IFA_F_SECONDARY ? &secondary : &primary;
             if (!slot->family)
                 *slot = o->addr;
-        } else if (addr_is_link_local(&o->addr) && !link_local.family &&
-                   !(o->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED))) {
+        } else if (addr_is_link_local(&o->addr) && !link_local.family && usable(o)) {
             link_local = o->addr;
         }
     }
     if (!primary.family)
         primary = secondary;
-    n->changed |=
-        !addr_equal(&primary, &n->link.primary) || !addr_equal(&link_local, &n->link.link_local);
+    n->changed = true;
     n->link.primary = primary;
     n->link.link_local = link_local;
 }
@@ -301,11 +315,9 @@ static int dump_once(int type, dump_fn *fn, void *ctx)
     struct {
         struct nlmsghdr h;
         struct ifinfomsg info; /* as large as any header that is dumped here needs */
-    } ask = {
-        .h = {.nlmsg_len = sizeof(ask),
-              .nlmsg_type = (uint16_t)type,
-              .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}
-    };
+    } ask = {.h = {.nlmsg_len = sizeof(ask),
+                   .nlmsg_type = (uint16_t)type,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     int result = -errno;
 

@@ -34,8 +34,8 @@ struct link {
     struct addr link_local; /* the same for IPv6: a usable link-local address */
 };
 
-/* Something about this interface has changed: compare with what you knew. Told after all messages
- * of a batch have been read. */
+/* Something about this interface or its addresses has changed: compare with what you knew. Told
+ * after all messages of a batch have been read. */
 typedef void link_changed_fn(void *ctx, const struct link *link);
 
 /* An address appeared or disappeared on interface `index`; `mark` is its IFA_PROTO. */
@@ -67,6 +67,9 @@ int links_each_address(struct links *ls, link_address_fn *fn, void *ctx, struct 
 /* Never NULL: the pointer stays valid for the life of `ls`, whether the interface is there or not.
  * NULL only without memory. */
 const struct link *links_named(struct links *ls, const char *name);
+
+/* Does any interface that is up have this address, ready for use? */
+bool links_has_address(const struct links *ls, const struct addr *a);
 
 /* NULL if there is none. */
 const struct link *links_index(const struct links *ls, int index);

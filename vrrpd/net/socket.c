@@ -57,14 +57,14 @@ static int setup_v4(int fd, const struct link *link, struct err *e)
 
     memcpy(&join.imr_multiaddr, group.bytes, 4);
     const struct option rows[] = {
-        {IPPROTO_IP, IP_PKTINFO,        &on,         sizeof(on),         "IP_PKTINFO"        },
-        {IPPROTO_IP, IP_TTL,            &ttl,        sizeof(ttl),        "IP_TTL"            },
-        {IPPROTO_IP, IP_TOS,            &precedence, sizeof(precedence), "IP_TOS"            },
-        {IPPROTO_IP, IP_MULTICAST_TTL,  &ttl,        sizeof(ttl),        "IP_MULTICAST_TTL"  },
-        {IPPROTO_IP, IP_MULTICAST_LOOP, &off,        sizeof(off),        "IP_MULTICAST_LOOP" },
-        {IPPROTO_IP, IP_MULTICAST_ALL,  &off,        sizeof(off),        "IP_MULTICAST_ALL"  },
-        {IPPROTO_IP, IP_MULTICAST_IF,   &via,        sizeof(via),        "IP_MULTICAST_IF"   },
-        {IPPROTO_IP, IP_ADD_MEMBERSHIP, &join,       sizeof(join),       "joining 224.0.0.18"},
+        {IPPROTO_IP, IP_PKTINFO, &on, sizeof(on), "IP_PKTINFO"},
+        {IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl), "IP_TTL"},
+        {IPPROTO_IP, IP_TOS, &precedence, sizeof(precedence), "IP_TOS"},
+        {IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl), "IP_MULTICAST_TTL"},
+        {IPPROTO_IP, IP_MULTICAST_LOOP, &off, sizeof(off), "IP_MULTICAST_LOOP"},
+        {IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off), "IP_MULTICAST_ALL"},
+        {IPPROTO_IP, IP_MULTICAST_IF, &via, sizeof(via), "IP_MULTICAST_IF"},
+        {IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join), "joining 224.0.0.18"},
     };
     return set_options(fd, rows, ARRAY_LEN(rows), e);
 }
@@ -77,15 +77,15 @@ static int setup_v6(int fd, const struct link *link, struct err *e)
 
     memcpy(&join.ipv6mr_multiaddr, group.bytes, 16);
     const struct option rows[] = {
-        {IPPROTO_IPV6, IPV6_RECVPKTINFO,    &on,          sizeof(on),          "IPV6_RECVPKTINFO"   },
-        {IPPROTO_IPV6, IPV6_RECVHOPLIMIT,   &on,          sizeof(on),          "IPV6_RECVHOPLIMIT"  },
-        {IPPROTO_IPV6, IPV6_UNICAST_HOPS,   &hops,        sizeof(hops),        "IPV6_UNICAST_HOPS"  },
-        {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops,        sizeof(hops),        "IPV6_MULTICAST_HOPS"},
-        {IPPROTO_IPV6, IPV6_TCLASS,         &class,       sizeof(class),       "IPV6_TCLASS"        },
-        {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &off,         sizeof(off),         "IPV6_MULTICAST_LOOP"},
-        {IPPROTO_IPV6, IPV6_MULTICAST_ALL,  &off,         sizeof(off),         "IPV6_MULTICAST_ALL" },
-        {IPPROTO_IPV6, IPV6_MULTICAST_IF,   &link->index, sizeof(link->index), "IPV6_MULTICAST_IF"  },
-        {IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &join,        sizeof(join),        "joining ff02::12"   },
+        {IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on), "IPV6_RECVPKTINFO"},
+        {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on), "IPV6_RECVHOPLIMIT"},
+        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops), "IPV6_UNICAST_HOPS"},
+        {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops), "IPV6_MULTICAST_HOPS"},
+        {IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class), "IPV6_TCLASS"},
+        {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &off, sizeof(off), "IPV6_MULTICAST_LOOP"},
+        {IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof(off), "IPV6_MULTICAST_ALL"},
+        {IPPROTO_IPV6, IPV6_MULTICAST_IF, &link->index, sizeof(link->index), "IPV6_MULTICAST_IF"},
+        {IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &join, sizeof(join), "joining ff02::12"},
     };
     return set_options(fd, rows, ARRAY_LEN(rows), e);
 }
@@ -95,8 +95,8 @@ static int setup(struct vsocket *s, struct err *e)
     static const int priority = 6; /* TC_PRIO_INTERACTIVE, as routing daemons use */
     const struct option rows[] = {
         {SOL_SOCKET, SO_BINDTODEVICE, s->link->name, (socklen_t)strlen(s->link->name),
-         "binding to the interface"                                                                 },
-        {SOL_SOCKET, SO_PRIORITY,     &priority,     sizeof(priority),                 "SO_PRIORITY"},
+         "binding to the interface"},
+        {SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority), "SO_PRIORITY"},
     };
     int err = set_options(s->io.fd, rows, ARRAY_LEN(rows), e);
 
@@ -118,15 +118,13 @@ int vsocket_open(struct vsocket **out, struct loop *loop, uint8_t family, const 
     s = calloc(1, sizeof(*s));
     if (!s)
         return err_set(e, -ENOMEM, "out of memory");
-    *s = (struct vsocket){
-        .loop = loop,
-        .family = family,
-        .link = link,
-        .index = link->index,
-        .fn = fn,
-        .ctx = ctx,
-        .io = {.fn = on_readable, .events = EPOLLIN}
-    };
+    *s = (struct vsocket){.loop = loop,
+                          .family = family,
+                          .link = link,
+                          .index = link->index,
+                          .fn = fn,
+                          .ctx = ctx,
+                          .io = {.fn = on_readable, .events = EPOLLIN}};
     s->io.fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PACKET_PROTOCOL);
     err = s->io.fd < 0 ? err_set(e, -errno, "%s", strerror(errno)) : setup(s, e);
     if (!err)
