@@ -76,13 +76,19 @@ static inline struct track_snapshot rig_look(const struct rig *r)
     return s;
 }
 
-/* Turns the loop until COND holds; fails after MS milliseconds, which only a broken tracker or a
- * very busy machine needs. */
+/* One turn, but not a long one: COND below may be about something the loop does not see. */
+static inline void rig_turn(struct rig *r)
+{
+    ck_assert_int_ge(loop_turn(r->loop, mono_add(loop_clock(), span_ms(20)), NULL), 0);
+}
+
+/* Turns the loop until COND (evaluated several times) holds; fails after MS milliseconds, which
+ * only a broken tracker or a very busy machine needs. */
 #define rig_until(R, MS, COND)                                                                     \
     do {                                                                                           \
         struct mono until_ = mono_add(loop_clock(), span_ms(MS));                                  \
         while (!(COND) && mono_before(loop_clock(), until_))                                       \
-            ck_assert_int_ge(loop_turn((R)->loop, until_, NULL), 0);                               \
+            rig_turn(R);                                                                           \
         ck_assert_msg(COND, "not in %d ms: %s; it is %s: %s", (MS), #COND,                         \
                       track_state_name(rig_look(R).state), rig_look(R).reason);                    \
     } while (0)

@@ -14,6 +14,7 @@
 
 #include "common/base/parse.h"
 #include "common/rt/child.h"
+#include "common/rt/pidwatch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,9 @@ struct script {
     struct mono refused; /* since when too many children run; MONO_NEVER */
     struct child *child;
     bool late; /* the run has been reported as timed out */
+
+    struct pidwatch stuck; /* a run that SIGKILL did not end */
+    bool is_stuck;
 };
 
 static struct script *of(struct tracker *t)
@@ -52,6 +56,16 @@ static void report_late(struct script *s)
     track_result(&s->t, false, "timed out after %s and was killed", span_format(s->timeout, span));
 }
 
+static void unstuck(struct pidwatch *w)
+{
+    container_of(w, struct script, stuck)->is_stuck = false;
+}
+
+static bool busy(const struct script *s)
+{
+    return s->child || s->is_stuck;
+}
+
 static void overdue(struct timer *timer, struct mono now)
 {
     report_late(container_of(timer, struct script, overdue));
@@ -63,6 +77,7 @@ static void ended(void *ctx, const struct child_result *r)
     char text[CHILD_TEXT_MAX];
     s->child = NULL;
     loop_timer_disarm(loop_of(s), &s->overdue);
+    s->is_stuck = r->stuck && pidwatch_start(&s->stuck, loop_of(s), r->pid, unstuck, NULL) == 0;
     if (s->late)
         return;
     if (r->end == CHILD_TIMED_OUT) {
@@ -125,7 +140,7 @@ static void due(struct timer *timer, struct mono now)
         s->next = mono_add(s->next, span_us((missed + 1) * s->every.us));
     }
     loop_timer_arm(loop_of(s), &s->due, s->next);
-    if (!s->child)
+    if (!busy(s))
         run(s);
     else if (s->late)
         track_result(&s->t, false, "timed out after %s, was killed and is still there",
@@ -169,13 +184,14 @@ static void stop(struct tracker *t)
     loop_timer_disarm(loop_of(s), &s->overdue);
     if (s->child)
         child_abandon(s->child);
+    pidwatch_stop(&s->stuck);
     free(s->argv);
 }
 
 static void check(struct tracker *t)
 {
     struct script *s = of(t);
-    if (!s->child)
+    if (!busy(s))
         run(s);
 }
 
@@ -186,7 +202,7 @@ static void what(const struct tracker *t, char *text, size_t size)
 
 static bool running(const struct tracker *t)
 {
-    return container_of(t, const struct script, t)->child != NULL;
+    return busy(container_of(t, const struct script, t));
 }
 
 const struct track_kind track_script = {
