@@ -365,15 +365,16 @@ START_TEST(a_command_that_fails_for_an_old_state_is_not_retried)
     struct rig r;
     struct hooks h = {0};
     rig_init(&r);
-    add(&h, "cloud", WAIT "echo $VRRPD_STATE >>$OUT; [ $VRRPD_STATE = BACKUP ]", NOTIFY_ON_ANY)
-        ->retry = true;
+    add(&h, "take", WAIT "echo take >>$OUT; exit 1", NOTIFY_ON(NOTIFY_MASTER))->retry = true;
+    add(&h, "give", "echo give >>$OUT", NOTIFY_ON(NOTIFY_BACKUP))->retry = true;
     begin(&r, &h);
     notify_send(r.n, NOTIFY_MASTER, 1, NULL);
     until(&r, 10000, look(&r).running[0]);
     notify_send(r.n, NOTIFY_BACKUP, 1, NULL);
     let_go(&r);
-    until(&r, 10000, at_rest(&r));
-    ck_assert_str_eq(slurp(&r, r.out), "MASTER\nBACKUP\n");
+    until(&r, 10000, look(&r).succeeded == 1);
+    ck_assert_uint_eq(look(&r).retrying, 0);
+    ck_assert_str_eq(slurp(&r, r.out), "take\ngive\n");
     rig_fini(&r);
 }
 END_TEST

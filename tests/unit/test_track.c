@@ -1,3 +1,4 @@
+#include "common/rt/file.h"
 #include "tests/unit/track_rig.h"
 
 /* --- script --- */
@@ -94,6 +95,25 @@ START_TEST(a_hanging_script_fails_at_its_deadline_and_dies_with_its_children)
     ck_assert_uint_eq(rig_look(&r).timeouts, 1);
     rig_until(&r, 10000, !rig_look(&r).running);
     ck_assert_uint_eq(children_stats(r.children).running, 0);
+    rig_fini(&r);
+}
+END_TEST
+
+START_TEST(what_a_check_leaves_behind_is_killed)
+{
+    struct rig r;
+    char text[256];
+    struct buf left cleanup(buf_fini) = BUF_INIT(64);
+    rig_init(&r);
+    snprintf(text, sizeof(text), "sleep 1000 >/dev/null 2>&1 & echo $! >%s", r.path);
+    struct track_spec spec = script_spec(text);
+    spec.every = span_s(60);
+    rig_track(&r, &spec);
+    rig_state(&r, TRACK_OK);
+    ck_assert_int_eq(file_read(r.path, 64, &left, NULL), 0);
+    pid_t pid = atoi(buf_cstr(&left));
+    ck_assert_int_gt(pid, 1);
+    rig_until(&r, 5000, kill(pid, 0) < 0);
     rig_fini(&r);
 }
 END_TEST
@@ -522,6 +542,7 @@ static const struct test_row rows[] = {
      &a_program_that_does_not_exist_is_a_failure_with_a_reason},
     {"a hanging script fails at its deadline and dies with its children",
      &a_hanging_script_fails_at_its_deadline_and_dies_with_its_children},
+    {"what a check leaves behind is killed", &what_a_check_leaves_behind_is_killed},
     {"two runs of a script never overlap", &two_runs_of_a_script_never_overlap},
     {"rise and fall count results in a row, but the first decides alone",
      &rise_and_fall_count_results_in_a_row_but_the_first_decides_alone},

@@ -566,6 +566,20 @@ static int namespace_body(void)
     kill_it(pid);
     expect(turn_until(&r, TRACK_FAILED, "exited"));
     reap(pid);
+    track_free(r.t);
+
+    /* Without events, and without polling, a successor is found when the first one dies. */
+    pid = spawn("ns-proxy");
+    spec.every = span_s(60);
+    rig_track(&r, &spec);
+    expect(turn_until(&r, TRACK_OK, NULL));
+    pid_t next = spawn("ns-proxy");
+    uint64_t changes = rig_look(&r).changes;
+    char want[32];
+    snprintf(want, sizeof(want), "pid %d ", (int)next);
+    kill_it(pid);
+    expect(turn_until(&r, TRACK_OK, want));
+    expect(rig_look(&r).changes == changes);
     rig_fini(&r);
     return 0;
 }
