@@ -39,7 +39,7 @@ static void close_client(struct control_client *client)
     buf_fini(&client->in);
     buf_fini(&client->out);
     free(client);
-    if (r.active && r.gone)
+    if (r.gone)
         r.gone(r.gone_ctx);
 }
 

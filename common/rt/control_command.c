@@ -271,16 +271,21 @@ static void unknown_native(struct control_reply *r, int argc, char **argv)
 {
     const char *guess = nearest(control_client_of(r)->control, argc, argv);
     struct buf known cleanup(buf_fini) = BUF_INIT(16384);
-    char text[128], start[128];
+    char text[128], start[132];
 
     join(text, sizeof(text), argc, argv, LOOKUP_WORDS);
-    snprintf(start, sizeof(start), "%s ", argc ? argv[0] : "");
-    list_words(r, start, &known); /* "maintenance" alone: what can follow */
+    snprintf(start, sizeof(start), "%s ", text);
+    list_words(r, argc ? start : "", &known);
+    if (known.len) {
+        control_error(r, "%s%s%s; there are: %s", argc ? "incomplete command \"" : "no command",
+                      text, argc ? "\"" : "", buf_cstr(&known));
+        return;
+    }
+    snprintf(start, sizeof(start), "%.120s ", argv[0]);
+    list_words(r, start, &known);
     if (!known.len)
         list_words(r, "", &known);
-    if (!argc)
-        control_error(r, "no command; there are: %s", buf_cstr(&known));
-    else if (guess)
+    if (guess)
         control_error(r, "unknown command \"%s\": did you mean \"%s\"?\nThere are: %s", text, guess,
                       buf_cstr(&known));
     else

@@ -84,7 +84,6 @@ static void send_line(int fd, const char *line)
             break;
         sent += (size_t)n;
     }
-    shutdown(fd, SHUT_WR);
 }
 
 /* --- the answer --- */

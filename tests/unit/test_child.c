@@ -4,14 +4,17 @@
 #include "tests/unit/suite.h"
 #include "tests/unit/turns.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -303,6 +306,57 @@ START_TEST(another_user_has_neither_groups_nor_capabilities_nor_a_way_up)
     if (can_become(65534))
         ck_assert_msg(strncmp(run.output, expected, strlen(expected)) == 0, "%s", run.output);
     finish();
+}
+END_TEST
+
+/* What systemd's AmbientCapabilities= makes of a daemon. */
+static bool become_with_ambient(unsigned uid)
+{
+    static const unsigned caps[] = {CAP_SETUID, CAP_SETGID, CAP_NET_ADMIN};
+
+    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+    if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+        return false;
+    capng_clear(CAPNG_SELECT_CAPS);
+    for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE, caps[i]);
+    return capng_apply(CAPNG_SELECT_CAPS) == 0 &&
+           prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) == 0;
+}
+
+START_TEST(capabilities_that_children_would_inherit_end_with_the_change_of_user)
+{
+    static const char *const argv[] = {"grep", "-E", "^Cap(Inh|Prm|Eff|Amb)", "/proc/self/status",
+                                       NULL};
+    int how;
+
+    if (!can_become(65534) || !can_become(65533)) {
+        printf("# needs two users to become: only root outside of a user namespace has them\n");
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct run with, without;
+        begin();
+        if (!become_with_ambient(65533))
+            _exit(2);
+        run_to_end(&(struct child_spec){.argv = argv, .output_max = 1000}, &with);
+        run_to_end(
+            &(struct child_spec){
+                .argv = argv, .output_max = 1000, .switch_user = true, .uid = 65534, .gid = 65534},
+            &without);
+        finish();
+        bool ok = strstr(with.output, "CapAmb:\t0000000000001000\n") &&
+                  strcmp(without.output, "CapInh:\t0000000000000000\n"
+                                         "CapPrm:\t0000000000000000\n"
+                                         "CapEff:\t0000000000000000\n"
+                                         "CapAmb:\t0000000000000000\n") == 0;
+        if (!ok)
+            fprintf(stderr, "%s%s", with.output, without.output);
+        _exit(ok ? 0 : 1);
+    }
+    waitpid(pid, &how, 0);
+    ck_assert_int_eq(how, 0);
 }
 END_TEST
 
@@ -644,6 +698,8 @@ static const struct test_row tests[] = {
         the_environment_is_the_daemons_with_additions_and_without_systemds),
     ROW("another user has neither groups nor capabilities nor a way up",
         another_user_has_neither_groups_nor_capabilities_nor_a_way_up),
+    ROW("capabilities that children would inherit end with the change of user",
+        capabilities_that_children_would_inherit_end_with_the_change_of_user),
     ROW("a user that it may not become is told as the stage at fault",
         a_user_that_it_may_not_become_is_told_as_the_stage_at_fault),
     ROW("what hangs is killed at its deadline", what_hangs_is_killed_at_its_deadline),
