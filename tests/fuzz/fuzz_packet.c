@@ -124,7 +124,7 @@ static void check_round_trip(const struct packet *p, const struct packet_meta *m
 static void hear(struct run *r, struct input *in, uint8_t op)
 {
     static uint8_t message[MESSAGE_MAX];
-    size_t len = (size_t)(take(in) | take(in) << 8) % MESSAGE_MAX;
+    size_t len = take(in);
     struct packet_expect expect = vrrp_expect(&r->v);
     struct packet_meta meta = {
         .src = r->peer,
@@ -133,7 +133,8 @@ static void hear(struct run *r, struct input *in, uint8_t op)
     };
     struct packet p;
 
-    len = MIN(len, in->left);
+    len |= (size_t)take(in) << 8;
+    len = MIN(len % MESSAGE_MAX, in->left);
     /* A copy of its own, so that the sanitizer sees each byte that is read beyond. */
     uint8_t *bytes = malloc(len ? len : 1);
     if (!bytes)

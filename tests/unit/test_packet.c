@@ -565,6 +565,12 @@ START_TEST(groups_and_virtual_macs)
     ck_assert_str_eq(addr_format(&group, text), "224.0.0.18");
     group = packet_group(AF_INET6);
     ck_assert_str_eq(addr_format(&group, text), "ff02::12");
+    /* Routers forward neither 224.0.0.0/24 nor ff02::/16. */
+    struct addr_prefix local4, local6;
+    struct addr group4 = packet_group(AF_INET);
+    ck_assert(addr_prefix_parse("224.0.0.0/24", &local4) &&
+              addr_prefix_parse("ff02::/16", &local6));
+    ck_assert(addr_in_prefix(&group4, &local4) && addr_in_prefix(&group, &local6));
     packet_virtual_mac(AF_INET, 51, mac);
     ck_assert_mem_eq(mac, mac4, 6);
     packet_virtual_mac(AF_INET6, 255, mac);
@@ -657,7 +663,7 @@ static const struct test_row rows[] = {
     {"W2 the version 2 checksum covers the password and no pseudo-header",
      &the_version_2_checksum_covers_the_password_and_no_pseudo_header},
     {"W1 version 2 knows IPv4 only", &version_2_knows_ipv4_only},
-    {"P1 P2 M1 groups and virtual MACs", &groups_and_virtual_macs},
+    {"P1 P2 P3 M1 groups and virtual MACs", &groups_and_virtual_macs},
     {"how many addresses fit into a link", &how_many_addresses_fit_into_a_link},
     {"P4 whatever is written is read back", &whatever_is_written_is_read_back},
     {"every outcome has a name of its own", &every_outcome_has_a_name_of_its_own},

@@ -322,6 +322,8 @@ START_TEST(V7_the_owner_tells_and_processes)
     STEP(&r, "advert(255) add state Initialize>MASTER:owner announce", VRRP_EV_STARTUP);
     pass(&r, span_ms(500));
     HEAR(&r, LOW, 100, "note:owner-heard advert(255) announce");
+    HEAR(&r, LOW, 100, "advert(255)");
+    pass(&r, span_s(VRRP_NOTE_GAP_S));
     HEAR(&r, HIGH, 255, "note:owner-heard remove state Active>BACKUP:higher-address");
 }
 END_TEST
@@ -350,6 +352,19 @@ START_TEST(V9_V11_differences_are_told_once_a_change)
     HEAR_PACKET(&r, LOW, p, "note:not-link-local");
     HEAR_PACKET(&r, LOW, p, "");
     ck_assert_int_eq(r.v.state, VRRP_BACKUP);
+
+    start_backup(&r, plain(100)); /* two that differ from us in turn do not fill the log */
+    struct packet q = packet_of(&r, 150);
+    p = packet_of(&r, 200);
+    p.interval = span_s(2);
+    q.interval = span_s(3);
+    HEAR_PACKET(&r, LOW, p, "note:interval-differs");
+    for (int i = 0; i < 100; i++) {
+        HEAR_PACKET(&r, HIGH, q, "");
+        HEAR_PACKET(&r, LOW, p, "");
+    }
+    pass(&r, span_s(VRRP_NOTE_GAP_S));
+    HEAR_PACKET(&r, HIGH, q, "note:interval-differs");
 }
 END_TEST
 

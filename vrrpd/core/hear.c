@@ -44,42 +44,41 @@ static uint64_t set_hash(const struct addr *addrs, size_t n)
     return sum ? sum : 1;
 }
 
-static void compare_intervals(struct step *s)
+/* Tells that this sender differs from us, once until it differs in another way. `what` says in
+ * which way; 0: not at all. Senders that take turns must not fill the log. */
+static void tell_once(struct step *s, struct vrrp_noted *noted, uint64_t what, enum vrrp_note n,
+                      struct span span)
 {
-    struct vrrp *v = s->v;
-    struct span theirs = s->ev->packet->interval;
-    int64_t differs = theirs.us == v->conf.interval.us ? 0 : theirs.us;
+    bool same_sender = addr_equal(&noted->from, &s->ev->src);
 
-    if (differs && differs != v->noted_interval_us)
-        step_note(s, VRRP_NOTE_INTERVAL_DIFFERS, theirs);
-    v->noted_interval_us = differs;
-}
-
-static void compare_addresses(struct step *s)
-{
-    struct vrrp *v = s->v;
-    const struct packet *p = s->ev->packet;
-    uint64_t theirs = set_hash(p->addrs, p->addr_count);
-
-    if (theirs == set_hash(v->conf.addrs, v->conf.addr_count))
-        theirs = 0;
-    if (theirs && theirs != v->noted_addrs)
-        step_note(s, VRRP_NOTE_ADDRESSES_DIFFER, span_us(0));
-    v->noted_addrs = theirs;
+    if (!what) {
+        if (same_sender)
+            noted->what = 0;
+        return;
+    }
+    if (noted->what && same_sender && noted->what == what)
+        return;
+    if (noted->what && !same_sender && mono_diff(s->now, noted->at).us < span_s(VRRP_NOTE_GAP_S).us)
+        return;
+    *noted = (struct vrrp_noted){.what = what, .from = s->ev->src, .at = s->now};
+    step_note(s, n, span);
 }
 
 void hear_differences(struct step *s)
 {
     struct vrrp *v = s->v;
     const struct packet *p = s->ev->packet;
+    bool interval = p->interval.us != v->conf.interval.us;
+    uint64_t addrs = set_hash(p->addrs, p->addr_count);
 
-    compare_intervals(s); /* V11 */
-    compare_addresses(s); /* V11 */
-    if (p->not_link_local && !v->noted_link_local)
-        step_note(s, VRRP_NOTE_NOT_LINK_LOCAL, span_us(0)); /* V9 */
-    v->noted_link_local = p->not_link_local;
-    if (step_is_owner(v))
-        step_note(s, VRRP_NOTE_OWNER_HEARD, span_us(0)); /* V7 */
+    if (addrs == set_hash(v->conf.addrs, v->conf.addr_count))
+        addrs = 0;
+    /* V11, V11, V9, V7 */
+    tell_once(s, &v->noted_interval, interval ? (uint64_t)p->interval.us : 0,
+              VRRP_NOTE_INTERVAL_DIFFERS, p->interval);
+    tell_once(s, &v->noted_addrs, addrs, VRRP_NOTE_ADDRESSES_DIFFER, span_us(0));
+    tell_once(s, &v->noted_link_local, p->not_link_local, VRRP_NOTE_NOT_LINK_LOCAL, span_us(0));
+    tell_once(s, &v->noted_owner, step_is_owner(v), VRRP_NOTE_OWNER_HEARD, span_us(0));
 }
 
 /* With version 2 it is our own: another one has been rejected (W4). */

@@ -210,7 +210,6 @@ void step_set_conf(struct step *s)
     if (v->conf.checksum != before)
         v->form =
             v->conf.checksum == VRRP_CHECKSUM_PSEUDO ? PACKET_FORM_PSEUDO : PACKET_FORM_RFC9568;
-    v->noted_interval_us = 0;
-    v->noted_addrs = 0;
+    v->noted_interval = v->noted_addrs = (struct vrrp_noted){0};
     step_set_priority(s);
 }

@@ -29,6 +29,7 @@
 enum {
     VRRP_PRIORITY_DEFAULT = 100,
     VRRP_ANSWERS_MAX = 8,
+    VRRP_NOTE_GAP_S = 60, /* two senders that differ from us in turn are told of this seldom */
 };
 
 /* P7 */
@@ -156,6 +157,13 @@ struct vrrp_peer {
     struct mono heard;
 };
 
+/* What was noted about a sender, so that it is told once a change. */
+struct vrrp_noted {
+    uint64_t what; /* 0: nothing */
+    struct addr from;
+    struct mono at;
+};
+
 /* Embedded by value. Readable by everyone, written by vrrp_step() only. */
 struct vrrp {
     struct vrrp_conf conf;
@@ -189,12 +197,11 @@ struct vrrp {
     bool graced;                  /* a late Active_Down_Timer has been waited out once */
     bool conflict;                /* Active: another one was heard, quiet_at is armed */
     bool conflict_noted;
-    uint8_t announce_left;     /* rounds left in the burst */
-    uint8_t answers;           /* A2, A4: answers since Adver_Timer last fired */
-    uint32_t left_count;       /* how often B3 happened; group.h follows it */
-    int64_t noted_interval_us; /* V11: the last differing one that was noted */
-    uint64_t noted_addrs;      /* V11: likewise */
-    bool noted_link_local;     /* V9 */
+    uint8_t announce_left; /* rounds left in the burst */
+    uint8_t answers;       /* A2, A4: answers since Adver_Timer last fired */
+    uint32_t left_count;   /* how often B3 happened; group.h follows it */
+    struct vrrp_noted noted_interval, noted_addrs;   /* V11 */
+    struct vrrp_noted noted_link_local, noted_owner; /* V9, V7 */
 };
 
 void vrrp_init(struct vrrp *v, const struct vrrp_conf *conf);
