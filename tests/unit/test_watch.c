@@ -74,7 +74,7 @@ START_TEST(readiness_is_followed_and_the_end_is_death)
     close(fd);
     rig_until(&r, 5000, r.told == 3);
     ck_assert_int_eq(track_state(r.t), TRACK_FAILED);
-    ck_assert_int_lt(mono_diff(loop_clock(), begun).us, 100000);
+    ck_assert_int_lt(mono_diff(loop_clock(), begun).us, 1000000);
     contains(rig_look(&r).reason, "is gone: the connection ended");
 
     fd = take(&r, listener, request, sizeof(request)); /* it comes again by itself */
@@ -149,7 +149,7 @@ START_TEST(a_program_that_starts_later_is_found_at_once)
     ck_assert_int_eq(rename(beside, r.path), 0);
     struct mono begun = loop_clock();
     int fd = take(&r, listener, request, sizeof(request));
-    ck_assert_int_lt(mono_diff(loop_clock(), begun).us, 100000);
+    ck_assert_int_lt(mono_diff(loop_clock(), begun).us, 1000000);
     say(fd, "ready all is bound\n");
     rig_state(&r, TRACK_OK);
     contains(rig_look(&r).reason, "is ready: all is bound");

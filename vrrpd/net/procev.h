@@ -1,10 +1,11 @@
 /*
  * The kernel's process events: who called exec, who was renamed.
  *
- * Over NETLINK_CONNECTOR. The kernel gives them to a reader with CAP_NET_ADMIN in the initial
- * network, user and PID namespaces; elsewhere it refuses, or says nothing at all. So a subscription
- * is first `PROCEV_STARTING`, and becomes PROCEV_ON when the kernel acknowledges it, or PROCEV_OFF.
- * A socket filter keeps everything but exec and rename out, so forks and exits cost nothing here.
+ * Over NETLINK_CONNECTOR. The kernel gives them to a reader with CAP_NET_ADMIN (since Linux 6.6 to
+ * anybody) in the initial network, user and PID namespaces; elsewhere it refuses, or says nothing
+ * at all. So a subscription is first PROCEV_STARTING, and becomes PROCEV_ON when the kernel
+ * acknowledges it, or PROCEV_OFF. A socket filter keeps everything but exec and rename out, so
+ * forks and exits cost nothing here.
  */
 #pragma once
 
