@@ -11,6 +11,7 @@
 #include "common/rt/log.h"
 #include "vrrpd/config_check.h"
 #include "vrrpd/config_files.h"
+#include "vrrpd/core/group.h"
 #include "vrrpd/core/vrrp.h"
 #include "vrrpd/keepalived.h"
 
@@ -274,6 +275,26 @@ const struct conf_table config_instance_table = {
     .key_count = ARRAY_LEN(instance_keys),
 };
 
+static const struct conf_key group_keys[] = {
+    CONF_KEY(CONF_STRINGS, struct config_group, members, "members", "names of instances",
+             .required = true, .max = GROUP_MEMBERS_MAX),
+    CONF_KEY(CONF_NAMED, struct config_group, track, "track",
+             "what is watched for all members; or a list of shared trackers", .names = true,
+             .table = &config_track_table, .max = CONFIG_TRACKS_INSTANCE_MAX),
+    CONF_KEY(CONF_ARRAY, struct config_group, notify, "notify",
+             "what runs when the state of the whole group changes", .table = &config_notify_table,
+             .max = CONFIG_HOOKS_MAX),
+};
+
+static const struct conf_table group_table = {
+    .what = "a sync group",
+    .doc = "Instances that are Active together or not at all.",
+    .size = sizeof(struct config_group),
+    .keys = group_keys,
+    .key_count = ARRAY_LEN(group_keys),
+    .shorthand = "members",
+};
+
 static const struct conf_word log_words[] = {{"error", LOG_LEVEL_ERR, NULL},
                                              {"warning", LOG_LEVEL_WARNING, NULL},
                                              {"notice", LOG_LEVEL_NOTICE, "state changes too"},
@@ -286,6 +307,9 @@ static const struct conf_key config_keys[] = {
              .table = &config_instance_table, .max = CONFIG_INSTANCES_MAX),
     CONF_KEY(CONF_NAMED, struct config, track, "track", "trackers that several instances share",
              .table = &config_track_table, .max = CONFIG_TRACKS_MAX),
+    CONF_KEY(CONF_NAMED, struct config, groups, "groups",
+             "instances that are Active together or not at all", .table = &group_table,
+             .max = CONFIG_INSTANCES_MAX),
     CONF_KEY(CONF_STRING, struct config, node, "node",
              "name of this node for status and hooks; the host's name unless given", .max = 64),
     CONF_KEY(CONF_STRING, struct config, control, "control", "path of the control socket",
@@ -340,16 +364,23 @@ static void complete_family(struct config_instance *in)
                                                                      : CONFIG_FAMILY_IPV4;
 }
 
+static void complete_uses(const struct config *c, const struct conf_list *list)
+{
+    complete_tracks(list);
+    for (size_t i = 0; i < list->n; i++)
+        inherit_effects(c, list->v[i]);
+}
+
 static void complete(struct config *c)
 {
     complete_tracks(&c->track);
     for (size_t i = 0; i < c->instances.n; i++) {
         struct config_instance *in = c->instances.v[i];
-        complete_tracks(&in->track);
-        for (size_t t = 0; t < in->track.n; t++)
-            inherit_effects(c, in->track.v[t]);
+        complete_uses(c, &in->track);
         complete_family(in);
     }
+    for (size_t i = 0; i < c->groups.n; i++)
+        complete_uses(c, &((struct config_group *)c->groups.v[i])->track);
 }
 
 /* ---- loading ---- */

@@ -140,6 +140,14 @@ struct config_instance {
     struct conf_list notify; /* struct config_notify */
 };
 
+/* Instances that are Active together or not at all. */
+struct config_group {
+    struct conf_obj obj;         /* name */
+    struct conf_strings members; /* names of instances */
+    struct conf_list track;      /* struct config_track; for all members */
+    struct conf_list notify;     /* struct config_notify; of the group as a whole */
+};
+
 struct config {
     struct conf_obj obj;
     char *node;        /* this node's name; NULL: the host's */
@@ -148,6 +156,7 @@ struct config {
     int log;           /* enum log_level */
     struct conf_list track;
     struct conf_list instances;
+    struct conf_list groups; /* struct config_group */
 
     struct conf_doc doc; /* the text */
 };

@@ -299,7 +299,7 @@ static struct conf_pos place_of(const struct config_instance *in, const char *co
 static int check_vrrp(const struct config_instance *in, struct conf_report *r)
 {
     struct config_vrrp v;
-    int result = config_vrrp_init(&v, in, MTU_ASSUMED);
+    int result = config_vrrp_init(&v, in, MTU_ASSUMED, false);
 
     if (result < 0)
         return result;
@@ -349,6 +349,62 @@ static int check_pair(const struct config_instance *a, const struct config_insta
     return 0;
 }
 
+/* ---- sync groups ---- */
+
+static const struct config_group *group_before(const struct config *c, size_t end,
+                                               const char *instance)
+{
+    for (size_t i = 0; i < end; i++) {
+        const struct config_group *g = c->groups.v[i];
+        for (size_t k = 0; k < g->members.n; k++)
+            if (strcmp(g->members.v[k], instance) == 0)
+                return g;
+    }
+    return NULL;
+}
+
+static int check_member(const struct config *c, const struct config_group *g, size_t index,
+                        const char *name, struct conf_report *r)
+{
+    const struct config_instance *in = config_instance(c, name);
+    const struct config_group *other = group_before(c, index, name);
+
+    if (!in)
+        return conf_say(r, CONF_ERROR, conf_at(g, "members"), NULL,
+                        "group \"%s\": there is no instance \"%s\"", g->obj.name, name);
+    if (other)
+        return conf_say(r, CONF_ERROR, conf_at(g, "members"), "an instance has one group",
+                        "group \"%s\": instance \"%s\" belongs to group \"%s\" already",
+                        g->obj.name, name, other->obj.name);
+    const struct config_instance *first = config_instance(c, g->members.v[0]);
+    if (first && (first->priority != in->priority || first->preempt != in->preempt))
+        conf_say(r, CONF_WARNING, conf_at(in, "priority"), "give all members the same",
+                 "group \"%s\": \"%s\" and \"%s\" differ in priority or preempt, so their "
+                 "elections can come out differently",
+                 g->obj.name, first->obj.name, name);
+    return 0;
+}
+
+static int check_group(const struct config *c, size_t index, struct conf_report *r)
+{
+    const struct config_group *g = c->groups.v[index];
+    int result = name_is_plain(&g->obj, r);
+
+    for (size_t i = 0; i < g->members.n; i++) {
+        int err = check_member(c, g, index, g->members.v[i], r);
+        result = err < 0 ? err : result;
+    }
+    for (size_t i = 0; i < g->track.n; i++) {
+        int err = check_track(c, g->track.v[i], false, r);
+        result = err < 0 ? err : result;
+    }
+    if (g->members.n < 2)
+        conf_say(r, CONF_WARNING, conf_at(g, "members"), NULL,
+                 "a group with fewer than two members binds nobody together");
+    int err = check_hooks(&g->notify, r);
+    return err < 0 ? err : result;
+}
+
 int config_check(const struct config *c, struct conf_report *r)
 {
     int result = 0, err;
@@ -364,6 +420,10 @@ int config_check(const struct config *c, struct conf_report *r)
             err = check_pair(c->instances.v[k], c->instances.v[i], r);
             result = err < 0 ? err : result;
         }
+    }
+    for (size_t i = 0; i < c->groups.n; i++) {
+        err = check_group(c, i, r);
+        result = err < 0 ? err : result;
     }
     if (!c->instances.n)
         conf_say(r, CONF_WARNING, c->obj.node ? c->obj.node->at : (struct conf_pos){0}, NULL,

@@ -33,7 +33,8 @@ static void fill_peers(struct config_vrrp *v, const struct config_instance *in)
     v->conf.peer_count = in->unicast.peers.n;
 }
 
-int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, size_t mtu)
+int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, size_t mtu,
+                     bool grouped)
 {
     struct vrrp_conf c = vrrp_conf_default();
 
@@ -53,6 +54,7 @@ int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, 
         memcpy(c.password, in->password, strnlen(in->password, PACKET_AUTH_LEN));
     }
     c.fast_takeover = in->two_nodes;
+    c.grouped = grouped;
     c.announce = (struct vrrp_announce){
         .repeat = (uint8_t)in->garp.repeat,
         .gap = in->garp.gap,

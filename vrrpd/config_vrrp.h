@@ -14,8 +14,10 @@ struct config_vrrp {
     size_t unlisted; /* addresses that do not fit in an advert of the given size */
 };
 
-/* Fills `out`; `mtu` bounds how many addresses an advert lists. 0 or -ENOMEM. */
-int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, size_t mtu);
+/* Fills `out`; `mtu` bounds how many addresses an advert lists, `grouped` says that it belongs to a
+ * sync group. 0 or -ENOMEM. */
+int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, size_t mtu,
+                     bool grouped);
 
 /* NULL-safe. */
 void config_vrrp_fini(struct config_vrrp *v);

@@ -3,6 +3,7 @@
 #include "common/rt/log.h"
 #include "vrrpd/commands.h"
 #include "vrrpd/instance.h"
+#include "vrrpd/sync_group.h"
 #include "vrrpd/wire.h"
 
 #include <errno.h>
@@ -87,6 +88,8 @@ void engine_stop(struct engine *e, const char *why)
     history_add(e->history, LOG_LEVEL_NOTICE, &r);
     for (size_t i = 0; i < e->instance_count; i++)
         instance_shutdown(e->instances[i]);
+    list_for_each (it, &e->groups)
+        sync_group_stop(list_entry(it, struct sync_group, node));
     engine_settled(e);
 }
 
@@ -185,11 +188,13 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
         .settled = {.fn = on_settled},
     };
     list_init(&e->wires);
+    list_init(&e->groups);
     int r = start_rooms(e, err);
     r = r ? r : start_control(e, err);
     if (!r)
         reap(e);
     r = r ? r : start_instances(e, err);
+    r = r ? r : sync_groups_apply(e, err);
     if (r) {
         engine_free(e);
         return r;
@@ -207,6 +212,8 @@ void engine_free(struct engine *e)
         instance_free(e->leaving[i]);
     for (size_t i = 0; i < e->instance_count; i++)
         instance_free(e->instances[i]);
+    list_for_each_safe (it, &e->groups)
+        sync_group_free(list_entry(it, struct sync_group, node));
     free(e->leaving);
     free(e->instances);
     if (e->links)

@@ -49,6 +49,7 @@ struct engine {
     struct instance **leaving; /* taken out of the configuration; their last adverts are due */
     size_t leaving_count;
     struct list wires;
+    struct list groups; /* struct sync_group */
 
     bool maintenance;
     bool stopping; /* instances are shut down */

@@ -4,6 +4,7 @@
 #include "vrrpd/engine.h"
 #include "vrrpd/hooks.h"
 #include "vrrpd/perform.h"
+#include "vrrpd/sync_group.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ void instance_step(struct instance *in, const struct vrrp_event *ev)
     vrrp_step(&in->vrrp, ev, loop_now(in->engine->loop), &actions);
     perform(in, &actions);
     rearm(in);
+    if (in->group)
+        sync_group_run(in->group);
 }
 
 static void on_timer(struct timer *t, struct mono now)
@@ -166,48 +169,12 @@ void instance_link_changed(struct instance *in)
 
 /* ---- its trackers ---- */
 
-static void describe(const struct tracking_use *use, char *text, size_t size)
-{
-    struct track_snapshot s;
-
-    track_snapshot(tracking_of(use), &s);
-    snprintf(text, size, "%s %s %s%s%s", track_type_name(s.type), s.name, track_state_name(s.state),
-             s.reason[0] ? ": " : "", s.reason);
-}
-
-static bool pending(const struct instance *in)
-{
-    for (size_t i = 0; i < in->tracking.n; i++)
-        if (track_share(tracking_of(&in->tracking.uses[i]), &in->tracking.uses[i].fx).pending)
-            return true;
-    return false;
-}
-
-static void take_shares(struct instance *in)
-{
-    for (size_t i = 0; i < in->tracking.n; i++) {
-        const struct tracking_use *use = &in->tracking.uses[i];
-        struct track_share s = track_share(tracking_of(use), &use->fx);
-        bool was_fault = i < in->priority.count && in->priority.shares[i].fault;
-        /* What is not known yet leaves a running instance as it is. */
-        priority_set(&in->priority, (int)i, s.delta, s.pending ? was_fault : s.fault);
-        if (s.fault && !s.pending && !was_fault)
-            describe(use, in->fault_text, sizeof(in->fault_text));
-    }
-}
-
 static void tell_priority(struct instance *in, uint8_t before, uint8_t now)
 {
     struct history_record r = {.kind = HISTORY_PRIORITY};
     struct buf why cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
 
-    for (size_t i = 0; i < in->tracking.n && i < in->priority.count; i++) {
-        char text[HISTORY_TEXT_MAX];
-        if (!in->priority.shares[i].delta)
-            continue;
-        describe(&in->tracking.uses[i], text, sizeof(text));
-        buf_printf(&why, "%s%s %+d", why.len ? ", " : "", text, in->priority.shares[i].delta);
-    }
+    shares_deltas(&in->shares, &why);
     snprintf(r.instance, sizeof(r.instance), "%s", in->name);
     snprintf(r.text, sizeof(r.text), "priority %u -> %u (%s)", before, now,
              why.len ? buf_cstr(&why) : "as configured");
@@ -216,17 +183,28 @@ static void tell_priority(struct instance *in, uint8_t before, uint8_t now)
         notify_priority(in->notify, in->vrrp.state == VRRP_ACTIVE, now);
 }
 
+static void tracker_fault(struct instance *in, bool fault)
+{
+    struct buf text cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
+
+    if (fault && !(in->vrrp.faults & 1u << VRRP_FAULT_TRACKER)) {
+        shares_faults(&in->shares, &text);
+        snprintf(in->fault_text, sizeof(in->fault_text), "%s", buf_cstr(&text));
+    }
+    instance_fault(in, VRRP_FAULT_TRACKER, fault);
+}
+
 void instance_tracks_changed(struct instance *in)
 {
     if (!in->conf)
         return;
-    take_shares(in);
-    struct priority_result p = priority_result(&in->priority);
+    shares_take(in);
+    struct priority_result p = priority_result(&in->shares.priority);
     if (in->starting) {
-        if (pending(in))
+        if (shares_pending(&in->shares))
             return;
         in->starting = false;
-        instance_fault(in, VRRP_FAULT_TRACKER, p.fault);
+        tracker_fault(in, p.fault);
         instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_STARTUP, .priority = p.value});
         return;
     }
@@ -234,18 +212,23 @@ void instance_tracks_changed(struct instance *in)
         tell_priority(in, in->vrrp.priority, p.value);
         instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_PRIORITY, .priority = p.value});
     }
-    instance_fault(in, VRRP_FAULT_TRACKER, p.fault);
+    tracker_fault(in, p.fault);
 }
 
 static void on_track(void *ctx, const struct tracking_use *use)
 {
     struct instance *in = ctx;
     struct history_record r = {.kind = HISTORY_TRACKER};
+    struct buf text cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
 
+    shares_describe(use, &text);
     snprintf(r.instance, sizeof(r.instance), "%s", in->name);
-    describe(use, r.text, sizeof(r.text));
+    snprintf(r.text, sizeof(r.text), "%s", buf_cstr(&text));
     history_add(in->engine->history, LOG_LEVEL_DEBUG, &r); /* the tracker itself has logged it */
     instance_tracks_changed(in);
+    for (size_t i = 0; in->group && i < in->group->core.count; i++)
+        if (in->group->members[i] != in)
+            instance_tracks_changed(in->group->members[i]);
 }
 
 /* The trackers of the new configuration take the place of the old ones; what both watch runs on. */
@@ -262,9 +245,6 @@ static int retrack(struct instance *in, const struct config_instance *conf, stru
         return err;
     }
     tracking_detach(tk, &old);
-    priority_init(&in->priority, (uint8_t)conf->priority);
-    for (size_t i = 0; i < in->tracking.n; i++)
-        priority_add(&in->priority, track_name(tracking_of(&in->tracking.uses[i])));
     return 0;
 }
 
@@ -288,6 +268,11 @@ static int rehook(struct instance *in, const struct config_instance *conf, struc
 
 /* ---- life ---- */
 
+static bool is_grouped(const struct instance *in, const struct config_instance *conf)
+{
+    return sync_group_of(in->engine->config, conf->obj.name) != NULL;
+}
+
 static int connect_all(struct instance *in, struct err *e)
 {
     struct engine *eng = in->engine;
@@ -297,7 +282,8 @@ static int connect_all(struct instance *in, struct err *e)
     in->link = links_named(eng->links, conf->interface);
     if (!in->link)
         return err_set(e, -ENOMEM, "out of memory");
-    err = config_vrrp_init(&in->core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN);
+    err = config_vrrp_init(&in->core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN,
+                           is_grouped(in, conf));
     if (err)
         return err_set(e, err, "out of memory");
     vrrp_init(&in->vrrp, &in->core.conf);
@@ -344,6 +330,7 @@ void instance_free(struct instance *in)
 {
     if (!in)
         return;
+    sync_group_leave(in);
     loop_timer_disarm(in->engine->loop, &in->timer);
     loop_timer_disarm(in->engine->loop, &in->address_timer);
     if (in->address_failed)
@@ -361,6 +348,7 @@ void instance_free(struct instance *in)
 void instance_shutdown(struct instance *in)
 {
     in->starting = false;
+    sync_group_leave(in);
     tracking_detach(&in->engine->tracking, &in->tracking);
     loop_timer_disarm(in->engine->loop, &in->address_timer);
     instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_SHUTDOWN});
@@ -415,7 +403,7 @@ int instance_rebase(struct instance *in, const struct config_instance *conf, str
     for (size_t i = 0; i < in->vips.n; i++)
         in->vips.v[i].label = ((const struct config_address *)conf->addresses.v[i])->label;
     in->conf = conf;
-    take_shares(in);
+    shares_take(in);
     return 0;
 }
 
@@ -423,7 +411,8 @@ int instance_change(struct instance *in, const struct config_instance *conf, str
 {
     struct config_vrrp core;
     struct vip_set fresh;
-    int result = config_vrrp_init(&core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN);
+    int result = config_vrrp_init(&core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN,
+                                  is_grouped(in, conf));
 
     if (result)
         return err_set(err, result, "out of memory");
@@ -439,8 +428,8 @@ int instance_change(struct instance *in, const struct config_instance *conf, str
     }
     replace_vips(in, &fresh);
     in->conf = conf;
-    take_shares(in);
-    struct priority_result p = priority_result(&in->priority);
+    shares_take(in);
+    struct priority_result p = priority_result(&in->shares.priority);
     instance_step(
         in, &(struct vrrp_event){.kind = VRRP_EV_CONF, .conf = &core.conf, .priority = p.value});
     config_vrrp_fini(&in->core);

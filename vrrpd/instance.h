@@ -10,11 +10,11 @@
 #include "common/rt/loop.h"
 #include "vrrpd/config.h"
 #include "vrrpd/config_vrrp.h"
-#include "vrrpd/core/priority.h"
 #include "vrrpd/core/vrrp.h"
 #include "vrrpd/history.h"
 #include "vrrpd/net/addr.h"
 #include "vrrpd/notify.h"
+#include "vrrpd/shares.h"
 #include "vrrpd/tracking.h"
 #include "vrrpd/wire.h"
 
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct engine;
+struct sync_group;
 
 struct instance {
     struct engine *engine;
@@ -29,7 +30,7 @@ struct instance {
     const struct config_instance *conf; /* NULL once it has been shut down for good */
     struct config_vrrp core;            /* what `vrrp` borrows from */
     struct vrrp vrrp;
-    struct priority priority;
+    struct shares shares;
     struct timer timer;
 
     const struct link *link;
@@ -37,6 +38,7 @@ struct instance {
     struct vip_set vips;
     struct tracking_user tracking;
     struct notify *notify;
+    struct sync_group *group; /* NULL: none */
 
     bool starting; /* waits for the first word of its trackers */
     const char *shown_state;

@@ -3,6 +3,7 @@
 #include "common/rt/log.h"
 #include "common/rt/process.h"
 #include "vrrpd/instance.h"
+#include "vrrpd/sync_group.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +82,9 @@ static void apply(struct engine *e, const struct config *before, struct buf *out
         now[i] = take(old, old_count, conf);
         if (!now[i])
             continue;
-        bool same = shared && conf_table_equal(&config_instance_table, now[i]->conf, conf);
+        bool same =
+            shared && conf_table_equal(&config_instance_table, now[i]->conf, conf) &&
+            !sync_group_of(before, conf->obj.name) == !sync_group_of(e->config, conf->obj.name);
         *(same ? &o->same : &o->changed) += 1;
         if ((same ? instance_rebase(now[i], conf, &err) : instance_change(now[i], conf, &err)) < 0)
             complain(out, &err, o);
@@ -105,6 +108,9 @@ static void apply(struct engine *e, const struct config *before, struct buf *out
     }
     e->instances = now;
     free(old);
+    struct err err = {0};
+    if (sync_groups_apply(e, &err) < 0)
+        complain(out, &err, o);
 }
 
 static void tell(struct engine *e, const struct outcome *o, struct buf *out)

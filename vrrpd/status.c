@@ -4,6 +4,7 @@
 #include "vrrpd/engine.h"
 #include "vrrpd/explain.h"
 #include "vrrpd/instance.h"
+#include "vrrpd/sync_group.h"
 #include "vrrpd/version.h"
 #include "vrrpd/wire.h"
 
@@ -32,23 +33,29 @@ static bool take_addresses(struct status_instance *s, const struct instance *in)
     return true;
 }
 
+static void take_tracker(struct status_tracker *t, const struct tracking_use *use,
+                         const struct priority_share *share, bool pending, struct mono now)
+{
+    track_snapshot(tracking_of(use), &t->snapshot);
+    t->since = t->snapshot.state == TRACK_UNKNOWN ? span_us(-1) : mono_diff(now, t->snapshot.since);
+    t->share = share->delta;
+    t->fault = share->fault;
+    t->pending = pending;
+}
+
 static bool take_trackers(struct status_instance *s, const struct instance *in, struct mono now)
 {
-    s->trackers = calloc(in->tracking.n + 1, sizeof(*s->trackers));
+    const struct shares *from = &in->shares;
+
+    if (!in->conf) /* it is being stopped: they are gone */
+        return true;
+    s->trackers = calloc(from->priority.count + 1, sizeof(*s->trackers));
     if (!s->trackers)
         return false;
-    s->tracker_count = in->tracking.n;
-    for (size_t i = 0; i < in->tracking.n; i++) {
-        const struct tracking_use *use = &in->tracking.uses[i];
-        struct track_share share = track_share(tracking_of(use), &use->fx);
-        track_snapshot(tracking_of(use), &s->trackers[i].snapshot);
-        s->trackers[i].since = s->trackers[i].snapshot.state == TRACK_UNKNOWN
-                                   ? span_us(-1)
-                                   : mono_diff(now, s->trackers[i].snapshot.since);
-        s->trackers[i].share = share.delta;
-        s->trackers[i].fault = share.fault;
-        s->trackers[i].pending = share.pending;
-    }
+    s->tracker_count = from->priority.count;
+    for (size_t i = 0; i < s->tracker_count; i++)
+        take_tracker(&s->trackers[i], from->uses[i], &from->priority.shares[i], from->pending[i],
+                     now);
     return true;
 }
 
@@ -93,6 +100,8 @@ static bool take_instance(struct status_instance *s, const struct instance *in, 
     s->send_errors = in->send_errors;
     s->addresses_lost = in->addresses_lost;
     s->addresses_restored = in->addresses_restored;
+    if (in->group)
+        snprintf(s->group, sizeof(s->group), "%s", in->group->name);
     if (in->notify)
         notify_snapshot(in->notify, &s->notify);
     return take_addresses(s, in) && take_trackers(s, in, now);

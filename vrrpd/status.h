@@ -36,9 +36,10 @@ struct status_instance {
     char name[HISTORY_NAME_MAX];
     const char *state; /* "Active", "Backup", "Fault", "Initialize" */
     const char *reason;
-    char why[HISTORY_TEXT_MAX]; /* sentence of the last transition */
-    bool starting;              /* waits for its trackers */
-    struct span since;          /* how long it has been in this state */
+    char why[HISTORY_TEXT_MAX];   /* sentence of the last transition */
+    bool starting;                /* waits for its trackers */
+    struct span since;            /* how long it has been in this state */
+    char group[HISTORY_NAME_MAX]; /* "" none */
     char interface[16];
     unsigned vrid, version;
     uint8_t family;

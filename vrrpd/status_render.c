@@ -99,6 +99,8 @@ static void text_instance(const struct status_instance *i, struct buf *out)
         buf_printf(out, " (configured %u)", i->base_priority);
     buf_printf(out, ", %s, vrid %u, version %u, interval %s%s\n", i->interface, i->vrid, i->version,
                span_format(i->interval, span), i->unicast ? ", unicast" : "");
+    if (i->group[0])
+        buf_printf(out, "  group      %s\n", i->group);
     if (i->source.family)
         buf_printf(out, "  source     %s\n", addr_format(&i->source, addr));
     text_peer(i, out);
@@ -370,6 +372,7 @@ static struct json_object *json_instance(const struct status_instance *i)
     put(o, "why", i->why);
     put_span(o, "since", i->since);
     put_bool(o, "starting", i->starting);
+    put(o, "group", i->group);
     put(o, "interface", i->interface);
     put_int(o, "vrid", i->vrid);
     put_int(o, "version", i->version);

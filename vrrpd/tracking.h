@@ -32,6 +32,7 @@ struct tracking_use {
     const struct config_track *conf; /* the instance's entry */
     struct tracked *tracked;
     struct track_effects fx;
+    bool fault; /* shares.h: what it said last */
     struct tracking_user *user;
     struct list node; /* private */
 };
