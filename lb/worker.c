@@ -295,7 +295,7 @@ struct change_msg {
     struct worker *w;
     unsigned slot;
     struct pool *pool;            /* held */
-    struct server *server;        /* held; NULL: members changed */
+    struct server *server;        /* held; NULL: members changed, or a look at all */
     struct pool_members *members; /* held */
     bool down, cut;
 };
@@ -324,8 +324,10 @@ static void apply_change(struct worker *w, struct upstream *u, const struct chan
     }
     if (m->cut)
         cut_sessions(w, m->server);
-    if (!m->down)
+    if (!m->down && m->server)
         attempt_turns(u, m->slot, m->server);
+    if (!m->server)
+        attempt_look(u, m->slot);
 }
 
 static void on_change(struct loop_msg *msg)
@@ -376,9 +378,9 @@ void workers_server(struct workers *all, unsigned slot, struct server *s, bool d
                         .slot = slot, .pool = s->pool, .server = s, .down = down, .cut = cut});
 }
 
-void worker_wake(struct worker *w, unsigned other, unsigned slot, struct server *s)
+void worker_wake(struct worker *w, unsigned other, unsigned slot, struct pool *p, struct server *s)
 {
-    post_change(w->all->v[other], &(struct change_msg){.slot = slot, .pool = s->pool, .server = s});
+    post_change(w->all->v[other], &(struct change_msg){.slot = slot, .pool = p, .server = s});
 }
 
 /* ---- the thread ---- */

@@ -102,7 +102,8 @@ static inline struct mono worker_now(const struct worker *w)
 struct plan *worker_use_plan(struct worker *w);
 void worker_release_plan(struct worker *w, struct plan *p);
 
-/* Another worker's turn: it looks at the queues of `s`. */
-void worker_wake(struct worker *w, unsigned other, unsigned slot, struct server *s);
+/* Another worker's turn: it looks at the queues of `s`, or with NULL at those of all servers. */
+void worker_wake(struct worker *w, unsigned other, unsigned slot, struct pool *p,
+                 struct server *s);
 
 void acceptor_unuse(struct acceptor *a);

@@ -71,7 +71,7 @@ struct balance_choice {
 /*
  * Chooses for a new client, or for one whom `balance_persist` turned away. `exclude` may be NULL.
  * When only excluded servers are left they are taken after all (one server, a retry).
- * Never blocks, never allocates unless main changed something.
+ * Never blocks, never allocates unless main changed something. Counts COUNT_PICKED.
  */
 struct balance_choice balance_pick(struct balancer *b, const struct balance_key *key,
                                    const struct balance_exclude *exclude);

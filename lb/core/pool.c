@@ -61,7 +61,7 @@ void pool_unref(struct pool *p)
 
 static void end_tracking(struct server *s)
 {
-    list_del(&s->track_node); /* `tracked` stays readable until the server goes */
+    list_del(&s->track_node); /* it keeps the state that it has, and the hold, until it goes */
 }
 
 void pool_retire(struct pool *p)
@@ -308,8 +308,17 @@ struct pool_usable pool_usable(const struct pool *p)
 
 uint64_t pool_count(const struct pool *p, enum count_id id)
 {
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < p->workers; i++)
-        sum += count_get(&p->lanes[i].count, id);
-    return sum;
+    return server_lanes_count(p->lanes, p->workers, &p->cleared, id);
+}
+
+void pool_clear_peaks(struct pool *p)
+{
+    atomic_store(&p->slots_max, atomic_load(&p->slots));
+    atomic_store(&p->queued_max, atomic_load(&p->queued));
+}
+
+void pool_clear_counts(struct pool *p)
+{
+    server_lanes_clear(p->lanes, p->workers, &p->cleared);
+    pool_clear_peaks(p);
 }

@@ -51,6 +51,9 @@ struct pool {
     _Atomic uint64_t tickets; /* order of arrival in the queues */
     _Atomic uint32_t slots_max, queued_max;
 
+    /* Main writes, all read. */
+    struct count cleared; /* the sums when they were last cleared */
+
     /* Main only. */
     _Alignas(CACHE_LINE) struct pool_members *members; /* newest */
     server_event_fn *on_event;
@@ -99,5 +102,8 @@ struct pool_usable pool_usable(const struct pool *p);
 /* Raises the epoch, so that each worker looks again. */
 void pool_touch(struct pool *p);
 
-/* Sum over the workers. Any thread. */
+/* Sum over the workers, since the last clearing. Any thread. */
 uint64_t pool_count(const struct pool *p, enum count_id id);
+/* As server_clear_counts() and server_clear_peaks(), for the pool itself. */
+void pool_clear_counts(struct pool *p);
+void pool_clear_peaks(struct pool *p);

@@ -165,5 +165,7 @@ struct queue_turn queue_look(struct queue *q, const struct pool_members *m)
         if (slot_free(m->servers[i]))
             t = queue_next(q, m->servers[i]);
     }
+    if (t.wake >= 0)
+        t.server = NULL; /* the others that may be free are its to look at, too */
     return t;
 }

@@ -14,7 +14,8 @@
  *     while ((t = queue_next(q, server)).entry)
  *         start t.entry on t.server, a slot of which is taken
  *     if (t.wake >= 0)
- *         message to that worker: "the same loop for t.server" (held until it has run)
+ *         message to that worker: the same loop for t.server (held until it has run), or with
+ *         queue_look() if t.server is NULL
  *
  * and for whoever joins: after queue_join() the same loop once, with queue_next() when it waits for
  * one server, with queue_look() when it waits for any, so that a slot freed in between is not
@@ -67,14 +68,15 @@ void queue_leave(struct queue *q, struct queue_entry *e);
 
 struct queue_turn {
     struct queue_entry *entry; /* has left the queue; a slot of `server` is taken for it */
-    struct server *server;     /* held by that slot, else (wake) not */
+    struct server *server;     /* held by that slot; with `wake` not held, NULL: look at all */
     int wake;                  /* >= 0: that worker's turn; -1: nobody's */
 };
 
 /* A slot of `s` may be free: whose turn is it? */
 struct queue_turn queue_next(struct queue *q, struct server *s);
 
-/* queue_next() over each member with a free slot, up to the first that gives a turn. */
+/* queue_next() over each member with a free slot, up to the first that gives a turn. Whoever is
+ * woken by it goes on looking, so that no free server is left out. */
 struct queue_turn queue_look(struct queue *q, const struct pool_members *m);
 
 /* The next own request that waits for `s`, which is gone or down: it has left the queue and is to

@@ -64,14 +64,13 @@ static void init_state(struct server *s, const struct server_conf *c, struct mon
     s->weight_conf = c->weight < 0 ? 1 : c->weight;
     s->weight_override = s->admin_override = s->agent_percent = -1;
     s->admin_conf = c->disabled ? SERVER_MAINT : SERVER_READY;
-    s->oper = c->down ? SERVER_STOPPED : SERVER_RUNNING;
+    s->unresolved = c->down;
+    s->oper = SERVER_RUNNING;
     s->ramp_since = MONO_NEVER;
     s->changed = now;
     s->slowstart = c->slowstart;
     health_init(&s->check, &c->check, c->checked && !c->disabled);
     health_init(&s->agent, &c->agent, c->agent_checked && !c->disabled);
-    if (c->down)
-        s->check.value = 0;
     list_init(&s->trackers);
     list_init(&s->track_node);
 }
@@ -244,10 +243,38 @@ bool server_idle(const struct server *s)
     return server_slots(s) == 0 && atomic_load(&s->queued) == 0;
 }
 
-uint64_t server_count(const struct server *s, enum count_id id)
+uint64_t server_lanes_count(const struct lane *lanes, unsigned workers, const struct count *cleared,
+                            enum count_id id)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < s->pool->workers; i++)
-        sum += count_get(&s->lanes[i].count, id);
-    return sum;
+    for (unsigned i = 0; i < workers; i++)
+        sum += count_get(&lanes[i].count, id);
+    return sum - count_get(cleared, id);
+}
+
+void server_lanes_clear(const struct lane *lanes, unsigned workers, struct count *cleared)
+{
+    for (unsigned id = 0; id < COUNT_N; id++)
+        count_add(cleared, id, server_lanes_count(lanes, workers, cleared, id));
+}
+
+uint64_t server_count(const struct server *s, enum count_id id)
+{
+    return server_lanes_count(s->lanes, s->pool->workers, &s->cleared, id);
+}
+
+void server_clear_peaks(struct server *s)
+{
+    atomic_store(&s->slots_max, server_slots(s));
+    atomic_store(&s->queued_max, atomic_load(&s->queued));
+}
+
+void server_clear_counts(struct server *s)
+{
+    server_lanes_clear(s->lanes, s->pool->workers, &s->cleared);
+    server_clear_peaks(s);
+    s->check.failures = s->check.downs = s->check.observed_failures = 0;
+    s->agent.failures = s->agent.downs = 0;
+    s->downs = 0;
+    s->downtime = span_us(0);
 }

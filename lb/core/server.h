@@ -78,7 +78,7 @@ struct server_conf {
     const char *cookie; /* NULL: none */
     bool backup;
     bool disabled; /* starts in maintenance */
-    bool down;     /* starts down until a check passes (e.g. its name could not be resolved) */
+    bool down;     /* its name is not resolved: down until server_set_resolved() */
     bool checked, agent_checked;
     struct span slowstart; /* 0: at once with full weight */
     struct health_conf check, agent;
@@ -105,7 +105,13 @@ enum server_event_kind {
     SERVER_LEAVES_DRAIN
 };
 
-enum server_cause { SERVER_BY_CHECK, SERVER_BY_AGENT, SERVER_BY_ADMIN, SERVER_BY_TRACKED };
+enum server_cause {
+    SERVER_BY_CHECK,
+    SERVER_BY_AGENT,
+    SERVER_BY_ADMIN,
+    SERVER_BY_TRACKED,
+    SERVER_BY_RESOLVER
+};
 
 struct server_event {
     struct server *server;
@@ -161,6 +167,8 @@ struct server {
     int admin_override;     /* enum server_admin, -1: none */
     int agent_percent;      /* of the configured weight, -1: none */
     enum server_oper oper;  /* what the checks found, whatever the administrator wants */
+    bool unresolved;        /* its name has no address */
+    struct count cleared;   /* the sums when they were last cleared; all read */
     struct health check, agent;
     struct mono changed;    /* last change between up and down */
     struct mono ramp_since; /* MONO_NEVER: not on the ramp */
@@ -202,11 +210,15 @@ void server_release(struct server *s);
 /* No slot taken, nobody waiting: may be removed. Any thread. */
 bool server_idle(const struct server *s);
 
-/* Sum over the workers. Any thread. */
+/* Sum over the workers, since the last clearing. Any thread. */
 uint64_t server_count(const struct server *s, enum count_id id);
+/* `clear counters all`: counters and peaks begin anew. */
+void server_clear_counts(struct server *s);
+/* `clear counters`: only the peaks. */
+void server_clear_peaks(struct server *s);
 
 /* The words of "show stat": "UP", "UP 1/3", "DOWN 1/2", "DRAIN", "NOLB", "MAINT",
- * "MAINT (via b/s)", "no check". Any thread. Returns `text`. */
+ * "MAINT (via b/s)", "no check". Main only. Returns `text`. */
 const char *server_status_text(const struct server *s, char text[SERVER_STATUS_MAX]);
 
 /* ---- changes, main only; each publishes, and goes on to the servers that track this one ---- */
@@ -228,7 +240,11 @@ int server_weight(
 void server_set_maxconn(struct server *s, uint32_t maxconn);
 void server_set_address(struct server *s, const struct addr_port *a);
 
-/* `s` follows the checks, maintenance and drain of `of`. -ELOOP, -EINVAL (has a check itself). */
+/* Its name has an address (set before by server_set_address), or has lost it. */
+void server_set_resolved(struct server *s, bool resolved, struct mono now);
+
+/* `s` follows the checks, maintenance and drain of `of` from now on (NULL: of none any more).
+ * -ELOOP, -EINVAL (has a check itself). */
 int server_track(struct server *s, struct server *of, struct mono now, struct err *e);
 
 /* After health_report() and its kin changed s->check or s->agent: publishes what follows. */

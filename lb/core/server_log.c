@@ -18,6 +18,9 @@ static void add_why(struct buf *out, const struct server_event *ev)
         buf_printf(out, " via %s/%s", s->tracked->pool->name, s->tracked->name);
     } else if (ev->cause == SERVER_BY_ADMIN) {
         buf_str(out, ", changed from CLI");
+    } else if (ev->cause == SERVER_BY_RESOLVER) {
+        buf_printf(out, ", \"%s\" %s", s->fqdn ? s->fqdn : s->name,
+                   s->unresolved ? "cannot be resolved" : "is resolved");
     } else {
         buf_str(out, ", ");
         health_reason(out, ev->cause == SERVER_BY_AGENT ? &s->agent.last : &s->check.last);

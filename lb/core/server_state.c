@@ -68,7 +68,7 @@ static void view_health(struct server_view *v, const struct server *s)
         v->flags |= SERVER_VIEW_AGENT_DOWN;
         oper = SERVER_STOPPED;
     }
-    if (v->admin == SERVER_MAINT)
+    if (v->admin == SERVER_MAINT || s->unresolved || root->unresolved)
         oper = SERVER_STOPPED;
     else if (oper == SERVER_RUNNING && !mono_is_never(s->ramp_since))
         oper = SERVER_STARTING;
@@ -236,6 +236,12 @@ void server_set_maxconn(struct server *s, uint32_t maxconn)
     pool_touch(s->pool);
 }
 
+void server_set_resolved(struct server *s, bool resolved, struct mono now)
+{
+    s->unresolved = !resolved;
+    settle(s, SERVER_BY_RESOLVER, now);
+}
+
 /* ---- tracking ---- */
 
 static unsigned track_depth(const struct server *s)
@@ -248,18 +254,21 @@ static unsigned track_depth(const struct server *s)
 
 int server_track(struct server *s, struct server *of, struct mono now, struct err *e)
 {
-    if (s->checked || s->tracked)
-        return err_set(e, -EINVAL, "server %s/%s %s", s->pool->name, s->name,
-                       s->checked ? "has a check of its own" : "tracks a server already");
+    if (s->checked && of)
+        return err_set(e, -EINVAL, "server %s/%s has a check of its own", s->pool->name, s->name);
     for (const struct server *up = of; up; up = up->tracked) {
         if (up == s)
             return err_set(e, -ELOOP, "server %s/%s would track itself", s->pool->name, s->name);
     }
-    if (track_depth(of) + 1 >= TRACK_DEPTH_MAX)
+    if (of && track_depth(of) + 1 >= TRACK_DEPTH_MAX)
         return err_set(e, -ELOOP, "server %s/%s: more than %d servers track one another in a row",
                        s->pool->name, s->name, TRACK_DEPTH_MAX);
-    s->tracked = server_ref(of);
-    list_push_back(&of->trackers, &s->track_node);
+    struct server *before = s->tracked;
+    s->tracked = of ? server_ref(of) : NULL;
+    list_del(&s->track_node);
+    if (of)
+        list_push_back(&of->trackers, &s->track_node);
+    server_unref(before);
     settle(s, SERVER_BY_TRACKED, now);
     return 0;
 }
@@ -338,9 +347,10 @@ static void add_steps(char *text, size_t size, const struct server *s, const str
 {
     const struct health_conf *c = &tracked_root(s)->check.conf;
     size_t len = strlen(text);
-    if (v->health >= c->rise && v->health < c->rise + c->fall - 1)
+    bool up = v->oper != SERVER_STOPPED;
+    if (up && v->health >= c->rise && v->health < c->rise + c->fall - 1)
         snprintf(text + len, size - len, " %d/%d", v->health - c->rise + 1, c->fall);
-    else if (v->health && v->health < c->rise)
+    else if (!up && v->health && v->health < c->rise)
         snprintf(text + len, size - len, " %d/%d", v->health, c->rise);
 }
 

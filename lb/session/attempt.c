@@ -90,10 +90,7 @@ static struct balance_choice choose(struct attempt *a)
     server_unref(a->want);
     a->want = NULL;
     a->ops->key(a, &key);
-    c = balance_pick(a->up->balancer, &key, a->exclude.n ? &a->exclude : NULL);
-    if (c.verdict == BALANCE_SERVED)
-        count_add(&c.server->lanes[worker_of(a)->index].count, COUNT_PICKED, 1);
-    return c;
+    return balance_pick(a->up->balancer, &key, a->exclude.n ? &a->exclude : NULL);
 }
 
 static enum attempt_result pick(struct attempt *a)
@@ -314,7 +311,7 @@ void attempt_turns(struct upstream *u, unsigned slot, struct server *s)
     while ((t = queue_next(&u->queue, s)).entry)
         start(&t);
     if (t.wake >= 0)
-        worker_wake(u->w, (unsigned)t.wake, slot, s);
+        worker_wake(u->w, (unsigned)t.wake, slot, u->pool, s);
 }
 
 void attempt_look(struct upstream *u, unsigned slot)
@@ -324,7 +321,7 @@ void attempt_look(struct upstream *u, unsigned slot)
     while ((t = queue_look(&u->queue, balancer_members(u->balancer))).entry)
         start(&t);
     if (t.wake >= 0)
-        worker_wake(u->w, (unsigned)t.wake, slot, t.server);
+        worker_wake(u->w, (unsigned)t.wake, slot, u->pool, t.server);
 }
 
 void attempt_evict(struct upstream *u, struct server *s)

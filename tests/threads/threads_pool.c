@@ -73,7 +73,7 @@ static void drop_mail(const struct mail *m)
  * at everything. Who has ended needs no mail. */
 static bool try_post(struct worker *w, const struct mail *m)
 {
-    bool turn = m->kind == MAIL_TURN, room;
+    bool turn = m->kind == MAIL_TURN || m->kind == MAIL_LOOK, room;
     pthread_mutex_lock(&w->lock);
     room = w->ended || w->n_mail < (turn ? MAIL_MAX / 2 : MAIL_MAX);
     if (room && !w->ended)
@@ -109,7 +109,7 @@ static void run_turns(struct worker *w, struct server *s)
     while ((t = s ? queue_next(&w->queue, s) : queue_look(&w->queue, m)).entry)
         begin(w, container_of(t.entry, struct request, entry), t.server);
     if (t.wake >= 0)
-        post(&workers[t.wake], (struct mail){MAIL_TURN, t.server, NULL});
+        post(&workers[t.wake], (struct mail){t.server ? MAIL_TURN : MAIL_LOOK, t.server, NULL});
 }
 
 static void wait_for(struct worker *w, struct request *r, struct server *s)

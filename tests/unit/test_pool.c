@@ -380,7 +380,7 @@ START_TEST(tracking_servers_follow_through_any_depth)
     ck_assert_int_eq(server_track(t1, a, kit_now, &e), 0);
     ck_assert_int_eq(server_track(t2, t1, kit_now, &e), 0);
     ck_assert_int_eq(server_track(a, t2, kit_now, &e), -EINVAL); /* has a check of its own */
-    ck_assert_int_eq(server_track(t2, a, kit_now, &e), -EINVAL); /* tracks already */
+    ck_assert_int_eq(server_track(t1, t2, kit_now, &e), -ELOOP);
     ck_assert_int_eq(pool_del(k.pool, a, &e), -EBUSY);
     set_state(a, UP);
     pool_on_event(tr.pool, log_event, &out);
@@ -408,10 +408,44 @@ START_TEST(tracking_servers_follow_through_any_depth)
     buf_clear(&out);
     set_state(a, UP);
     ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "Server tr/t2 is UP via tr/t1. 2 active and 0"));
+    ck_assert_int_eq(server_track(t2, a, kit_now, &e), 0); /* another one */
+    server_set_admin(a, SERVER_MAINT, kit_now);
+    ck_assert_str_eq(server_status_text(t2, text), "MAINT (via nodes/A)");
+    ck_assert_int_eq(server_track(t2, NULL, kit_now, &e), 0); /* none */
+    ck_assert_str_eq(server_status_text(t2, text), "no check");
     ck_assert_int_eq(pool_del(tr.pool, t2, &e), 0);
     ck_assert_int_eq(pool_del(tr.pool, t1, &e), 0);
     ck_assert_int_eq(pool_del(k.pool, a, &e), 0);
     kit_close(&tr);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(a_name_without_address_is_down_until_it_has_one)
+{
+    struct buf out cleanup(buf_fini) = BUF_INIT(4096);
+    char text[SERVER_STATUS_MAX];
+    struct kit k = kit_open((struct pool_conf){0});
+    struct server *s =
+        kit_add(&k, (struct server_conf){.weight = 1, .down = true, .fqdn = "web.example"});
+    struct server *checked = kit_add(
+        &k, (struct server_conf){.weight = 1, .backup = true, .down = true, .checked = true});
+    struct server_view v = server_view(s);
+    ck_assert(!server_usable_new(&v) && !server_usable_persistent(&v));
+    ck_assert_str_eq(server_status_text(s, text), "DOWN");
+    ck_assert_str_eq(server_status_text(checked, text), "DOWN");
+    pool_on_event(k.pool, log_event, &out);
+    server_set_resolved(s, true, kit_now);
+    ck_assert_str_eq(server_status_text(s, text), "no check");
+    server_set_resolved(s, false, kit_now);
+    ck_assert_str_eq(
+        buf_cstr(&out),
+        "Server nodes/A is UP, \"web.example\" is resolved. 1 active and 0 backup servers online. "
+        "0 "
+        "sessions requeued, 0 total in queue. <5>\n"
+        "Server nodes/A is DOWN, \"web.example\" cannot be resolved. 0 active and 0 backup servers "
+        "left. 0 sessions active, 0 requeued, 0 remaining in queue. <1>\n"
+        "backend nodes has no server available!\n");
     kit_close(&k);
 }
 END_TEST
@@ -499,6 +533,19 @@ START_TEST(addresses_and_counters)
     for (unsigned w = 0; w < KIT_WORKERS; w++)
         count_add(&s->lanes[w].count, COUNT_BYTES_IN, 100 + w);
     ck_assert_uint_eq(server_count(s, COUNT_BYTES_IN), 303);
+    ck_assert(server_take(s));
+    kit_done(s);
+    server_clear_peaks(s);
+    ck_assert_uint_eq(server_count(s, COUNT_BYTES_IN), 303);
+    ck_assert_uint_eq(atomic_load(&s->slots_max), 0);
+    server_clear_counts(s);
+    ck_assert_uint_eq(server_count(s, COUNT_BYTES_IN), 0);
+    count_add(&s->lanes[1].count, COUNT_BYTES_IN, 7);
+    ck_assert_uint_eq(server_count(s, COUNT_BYTES_IN), 7);
+    count_add(&k.pool->lanes[2].count, COUNT_SESSIONS, 5);
+    ck_assert_uint_eq(pool_count(k.pool, COUNT_SESSIONS), 5);
+    pool_clear_counts(k.pool);
+    ck_assert_uint_eq(pool_count(k.pool, COUNT_SESSIONS), 0);
     for (unsigned i = 0; i < COUNT_N; i++)
         ck_assert_msg(count_names[i] != NULL, "counter %u has no name", i);
     kit_close(&k);
@@ -523,6 +570,8 @@ static const struct test_row rows[] = {
     {"reasons of checks in words", &timeouts_and_agents_in_log_lines},
     {"servers that track another follow it into DOWN, DRAIN and MAINT (via ...)",
      &tracking_servers_follow_through_any_depth},
+    {"a server whose name has no address is down until it has one",
+     &a_name_without_address_is_down_until_it_has_one},
     {"downtime adds up", &downtime_adds_up},
     {"members are found by name, id and cookie", &members_are_found_by_name_id_and_cookie},
     {"a bad new server is refused with a sentence", &bad_members_are_refused_with_a_sentence},

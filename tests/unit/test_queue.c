@@ -150,6 +150,8 @@ START_TEST(turns_go_to_who_came_first)
         {"maintenance: nobody comes; they are to be balanced again", "tA j0A1 j1A2 mA rA0 eA1 eA2",
          "+...01"},
         {"up again: looking finds the free slots", "tBtB mA j0*2 j1*1 uA k0 rA0", "++..>20A.>11A."},
+        {"several come up at once: whoever looks, none is left out",
+         "tBtB mAmB j0*2 j1*1 j2*1 rB0 rB0 uAuB k0", "++.....>20A>11B2B."},
         {"leaving twice is harmless", "tA j0A0 l00 l00 rA0", "+.."},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
