@@ -16,10 +16,14 @@
  * Faults are counted by source, so that the caller needs no arithmetic: the router is in fault
  * while any source is set. Priorities arrive composed (priority.h). Sync groups are group.h's.
  *
- * Deviations from the RFC, each with its switch in `struct vrrp_conf`: fast_takeover, prompt,
- * tell_winner. And one that has none: answers to lower adverts (A2, A4) are limited to
- * VRRP_ANSWERS_MAX an interval, because two routers that both think they win would otherwise
- * answer each other at wire speed.
+ * Additions to the RFC, each with its switch in `struct vrrp_conf`: fast_takeover, prompt,
+ * tell_winner, resend. And those without one:
+ *  - answers to lower adverts (A2, A4) are limited to VRRP_ANSWERS_MAX an interval, because two
+ *    routers that both think they win would otherwise answer each other at wire speed;
+ *  - a Backup minds priority 0 (B3) only from the Active that it follows, and a second one does not
+ *    put its timer off: the repeated one could otherwise start a race after the successor has
+ * spoken;
+ *  - the late timer above.
  */
 #pragma once
 
