@@ -1,6 +1,4 @@
 /*
- * fork() and not vfork(): an exec that hangs (a dead NFS server) must not hang the loop.
- *
  * A child is known by its pidfd. When that becomes readable the child is looked at without being
  * reaped (WNOWAIT): as long as it is a zombie its number cannot be given away, so its group can be
  * killed by number. Only then it is reaped and its owner told. Its output pipe is read as it comes,
@@ -10,24 +8,19 @@
 #include "common/rt/child.h"
 
 #include "common/rt/child_exec.h"
+#include "common/rt/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define STUCK_SPAN    span_s(1)
 #define READ_PER_TURN (64 * 1024)
-#define INPUT_MAX     (1 << 20)
-#define ENV_MAX       1024
 
 struct children {
     struct loop *loop;
@@ -80,11 +73,8 @@ static void keep(struct child *c, const char *data, size_t len)
 
 static void close_output(struct child *c)
 {
-    if (c->output.fd < 0)
-        return;
     loop_io_del(c->set->loop, &c->output);
-    close(c->output.fd);
-    c->output.fd = -1;
+    fd_close(&c->output.fd);
 }
 
 static void read_output(struct child *c)
@@ -118,12 +108,9 @@ static void leave_set(struct child *c)
 
     loop_timer_disarm(cs->loop, &c->timer);
     close_output(c);
-    if (c->pidfd.fd >= 0) {
-        loop_io_del(cs->loop, &c->pidfd);
-        close(c->pidfd.fd);
-    }
-    if (c->report_fd >= 0)
-        close(c->report_fd);
+    loop_io_del(cs->loop, &c->pidfd);
+    fd_close(&c->pidfd.fd);
+    fd_close(&c->report_fd);
     list_del(&c->node);
     cs->stats.running--;
 }
@@ -259,167 +246,16 @@ pid_t child_pid(const struct child *c)
 
 /* --- the beginning --- */
 
-/* What the parent makes for one start; the child's ends are closed when it leaves scope. */
-struct start {
-    char **envp;
-    int input_fd;
-    int output[2]; /* ours, the child's */
-    int report[2];
-};
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-static void start_fini(struct start *s)
-{
-    free(s->envp);
-    close_fd(&s->input_fd);
-    close_fd(&s->output[0]);
-    close_fd(&s->output[1]);
-    close_fd(&s->report[0]);
-    close_fd(&s->report[1]);
-}
-
-/* systemd's words to the daemon would be misunderstood by what it runs. */
-static const char *const not_inherited[] = {
-    "NOTIFY_SOCKET=", "WATCHDOG_USEC=",  "WATCHDOG_PID=",   "LISTEN_PID=",
-    "LISTEN_FDS=",    "LISTEN_FDNAMES=", "JOURNAL_STREAM=",
-};
-
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-static bool inherited(const char *entry, const char *const *own)
-{
-    size_t name = strcspn(entry, "=") + 1;
-
-    for (size_t i = 0; i < ARRAY_LEN(not_inherited); i++)
-        if (starts_with(entry, not_inherited[i]))
-            return false;
-    for (; own && *own; own++)
-        if (strncmp(*own, entry, name) == 0)
-            return false;
-    return true;
-}
-
-static int make_env(struct start *s, const char *const *own)
-{
-    static const char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    size_t n = 0;
-    bool has_path = false;
-
-    s->envp = calloc(ENV_MAX + 2, sizeof(char *));
-    if (!s->envp)
-        return -ENOMEM;
-    for (; own && own[n]; n++) {
-        if (n == ENV_MAX)
-            return -E2BIG;
-        s->envp[n] = (char *)own[n];
-        has_path |= starts_with(own[n], "PATH=");
-    }
-    for (char **entry = environ; entry && *entry && n < ENV_MAX; entry++) {
-        if (!inherited(*entry, own))
-            continue;
-        s->envp[n++] = *entry;
-        has_path |= starts_with(*entry, "PATH=");
-    }
-    if (!has_path)
-        s->envp[n] = (char *)path;
-    return 0;
-}
-
-/* A file in memory takes the whole input at once: nothing to feed, nothing to block. */
-static int make_input(struct start *s, const struct child_spec *spec)
-{
-    if (!spec->input) {
-        s->input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        return s->input_fd < 0 ? -errno : 0;
-    }
-    if (spec->input_len > INPUT_MAX)
-        return -E2BIG;
-    s->input_fd = memfd_create("input", MFD_CLOEXEC);
-    if (s->input_fd < 0)
-        return -errno;
-    if (pwrite(s->input_fd, spec->input, spec->input_len, 0) != (ssize_t)spec->input_len)
-        return -EIO;
-    return 0;
-}
-
-static int make_output(struct start *s, const struct child_spec *spec)
-{
-    if (!spec->output_max) {
-        s->output[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        return s->output[1] < 0 ? -errno : 0;
-    }
-    if (pipe2(s->output, O_CLOEXEC) < 0)
-        return -errno;
-    return fcntl(s->output[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int make_start(struct start *s, const struct child_spec *spec)
-{
-    int r = make_env(s, spec->env);
-
-    if (r == 0)
-        r = make_input(s, spec);
-    if (r == 0)
-        r = make_output(s, spec);
-    if (r == 0 && pipe2(s->report, O_CLOEXEC | O_NONBLOCK) < 0)
-        r = -errno;
-    return r;
-}
-
-/* All signals are blocked until the child has clean dispositions: the parent's handlers must not
- * run in it. */
-static int fork_child(struct child *c, struct start *s, const struct child_spec *spec)
-{
-    const char *const shell[] = {"/bin/sh", "-c", spec->shell, NULL};
-    struct child_plan plan = {
-        .argv = (char *const *)(spec->shell ? shell : spec->argv),
-        .envp = s->envp,
-        .input_fd = s->input_fd,
-        .output_fd = s->output[1],
-        .report_fd = s->report[1],
-        .parent = getpid(),
-        .spec = spec,
-    };
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    c->pid = fork();
-    if (c->pid == 0)
-        child_exec(&plan);
-    int code = c->pid < 0 ? -errno : 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (c->pid > 0)
-        setpgid(c->pid, c->pid); /* as the child does: whoever comes first */
-    return code;
-}
-
-static int watch_child(struct child *c, struct start *s, struct err *e)
+static int watch_child(struct child *c, struct err *e)
 {
     struct loop *loop = c->set->loop;
-    int r;
 
-    c->pidfd = (struct loop_io){.events = EPOLLIN, .fn = child_ended, .late = true};
     c->pidfd.fd = pidfd_open(c->pid, 0);
     if (c->pidfd.fd < 0)
-        return -errno;
-    r = loop_io_add(loop, &c->pidfd, e);
-    c->report_fd = s->report[0];
-    s->report[0] = -1;
-    if (r == 0 && s->output[0] >= 0) {
-        c->output = (struct loop_io){.fd = s->output[0], .events = EPOLLIN, .fn = output_io};
-        s->output[0] = -1;
+        return err_set(e, -errno, "%s", strerror(errno));
+    int r = loop_io_add(loop, &c->pidfd, e);
+    if (r == 0 && c->output.fd >= 0)
         r = loop_io_add(loop, &c->output, e);
-    }
     return r;
 }
 
@@ -434,6 +270,8 @@ static struct child *new_child(struct children *cs, const struct child_spec *spe
         .set = cs,
         .fn = fn,
         .ctx = ctx,
+        .pidfd = {.fd = -1, .events = EPOLLIN, .fn = child_ended, .late = true},
+        .output = {.fd = -1, .events = EPOLLIN, .fn = output_io},
         .report_fd = -1,
         .started = loop_clock(),
         .deadline = spec->deadline,
@@ -442,7 +280,6 @@ static struct child *new_child(struct children *cs, const struct child_spec *spe
         .kill_group = spec->kill_group,
         .kept_max = spec->output_max,
     };
-    c->pidfd.fd = c->output.fd = -1;
     c->kept = spec->output_max ? calloc(1, spec->output_max + 1) : NULL;
     if (spec->output_max && !c->kept) {
         free_child(c);
@@ -472,26 +309,33 @@ static void undo(struct child *c)
     free_child(c);
 }
 
+static int launch(struct child *c, const struct child_spec *spec, struct err *e)
+{
+    struct child_launched l;
+    int r = child_launch(spec, &l);
+
+    if (r < 0)
+        return err_set(e, r, "%s", strerror(-r));
+    c->pid = l.pid;
+    c->output.fd = l.output_fd;
+    c->report_fd = l.report_fd;
+    return watch_child(c, e);
+}
+
 int child_start(struct children *cs, const struct child_spec *spec, child_fn *fn, void *ctx,
                 struct child **out, struct err *e)
 {
-    struct start s cleanup(start_fini) = {NULL, -1, {-1, -1}, {-1, -1}};
-
     if (cs->stats.running >= cs->stats.limit) {
         cs->stats.refused++;
         return CHILD_LIMIT;
     }
-    int r = make_start(&s, spec);
-    struct child *c = r == 0 ? new_child(cs, spec, fn, ctx) : NULL;
+    struct child *c = new_child(cs, spec, fn, ctx);
     if (!c)
-        return err_set(e, r ? r : -ENOMEM, "cannot start %s: %s", name_of(spec),
-                       strerror(r ? -r : ENOMEM));
-    r = fork_child(c, &s, spec);
-    if (r == 0)
-        r = watch_child(c, &s, e);
+        return err_set(e, -ENOMEM, "cannot start %s: out of memory", name_of(spec));
+    int r = launch(c, spec, e);
     if (r < 0) {
         undo(c);
-        return err_set(e, r, "cannot start %s: %s", name_of(spec), strerror(-r));
+        return err_prefix(e, r, "cannot start %s", name_of(spec));
     }
     if (spec->deadline.us > 0)
         loop_timer_arm(cs->loop, &c->timer, mono_add(c->started, spec->deadline));

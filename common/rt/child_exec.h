@@ -1,5 +1,6 @@
 /*
- * The child's side of child.c: what happens between fork() and exec(). Private to child.c.
+ * How child.c starts a child: child_launch() makes what is needed and forks, child_exec() is the
+ * child's way to exec(). Private to them.
  */
 #pragma once
 
@@ -25,3 +26,12 @@ struct child_failure {
 const char *child_stage_name(int stage);
 
 _Noreturn void child_exec(const struct child_plan *plan);
+
+struct child_launched {
+    pid_t pid;
+    int output_fd; /* -1 if none was asked for; does not block, as the next */
+    int report_fd; /* a struct child_failure comes from here, or nothing */
+};
+
+/* 0, or a negative errno and nothing was started. The descriptors are the caller's then. */
+int child_launch(const struct child_spec *spec, struct child_launched *out);

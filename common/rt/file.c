@@ -1,5 +1,7 @@
 #include "common/rt/file.h"
 
+#include "common/rt/fd.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,12 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
 
 static int fail(struct err *e, const char *what, const char *path)
 {
@@ -32,7 +28,7 @@ static int open_file(const char *path, struct err *e)
 
 int file_read(const char *path, size_t limit, struct buf *out, struct err *e)
 {
-    int fd cleanup(close_fd) = open_file(path, e);
+    int fd cleanup(fd_close) = open_file(path, e);
     size_t total = 0;
 
     if (fd < 0)
@@ -78,7 +74,7 @@ static void sync_directory_of(const char *path)
         snprintf(dir, sizeof(dir), ".");
     else
         snprintf(dir, sizeof(dir), "%.*s", (int)MAX(slash - path, 1), path);
-    int fd cleanup(close_fd) = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd cleanup(fd_close) = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0)
         fsync(fd);
 }
@@ -89,7 +85,7 @@ int file_write_atomic(const char *path, mode_t mode, const void *data, size_t le
 
     if (snprintf(temp, sizeof(temp), "%s.XXXXXX", path) >= (int)sizeof(temp))
         return err_set(e, -ENAMETOOLONG, "cannot write %.200s...: the path is too long", path);
-    int fd cleanup(close_fd) = mkostemp(temp, O_CLOEXEC);
+    int fd cleanup(fd_close) = mkostemp(temp, O_CLOEXEC);
     if (fd < 0)
         return fail(e, "write beside", path);
     if (fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0 ||

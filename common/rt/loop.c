@@ -8,6 +8,8 @@
  */
 #include "common/rt/loop.h"
 
+#include "common/rt/fd.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -450,22 +452,16 @@ int loop_new(struct loop **out, struct err *e)
     return 0;
 }
 
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
     for (int signo = 1; signo < NSIG; signo++)
         give_signal_back(loop, signo);
-    close_fd(loop->signalfd.fd);
-    close_fd(loop->timerfd.fd);
-    close_fd(loop->eventfd.fd);
-    close_fd(loop->epoll_fd);
+    fd_close(&loop->signalfd.fd);
+    fd_close(&loop->timerfd.fd);
+    fd_close(&loop->eventfd.fd);
+    fd_close(&loop->epoll_fd);
     free(loop);
 }
 

@@ -1,6 +1,7 @@
 #include "common/rt/process.h"
 
 #include "common/base/parse.h"
+#include "common/rt/fd.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -192,11 +193,9 @@ uint64_t process_limit_fds(uint64_t want)
 
 int process_oom_score(int score, struct err *e)
 {
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    int fd cleanup(fd_close) = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     int r = fd < 0 || dprintf(fd, "%d", score) < 0 ? -errno : 0;
 
-    if (fd >= 0)
-        close(fd);
     return r < 0 ? err_set(e, r, "cannot set the OOM score: %s", strerror(-r)) : 0;
 }
 
@@ -228,10 +227,8 @@ bool process_name(pid_t pid, char name[PROCESS_NAME_MAX])
     char path[32];
 
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd cleanup(fd_close) = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, name, PROCESS_NAME_MAX - 1);
-    if (fd >= 0)
-        close(fd);
     if (n <= 0)
         return false;
     name[n] = '\0';
