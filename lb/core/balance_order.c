@@ -151,32 +151,118 @@ bool order_smooth(const uint32_t *weights, uint32_t n, uint16_t *out)
 
 /* ---- static ---- */
 
-/* Scores grow by the weight each turn and fall by the round when served; the first of those with
- * the most whole rounds is next. */
+/*
+ * After T turns a server of weight w is entitled to the whole part of w * T / round turns. The next
+ * turn goes to the one with the largest claim - turns entitled to less turns had - and of those to
+ * the first. A claim changes only when the server has a turn and when the whole part grows, so a
+ * heap of (claim, server) with stale entries left in place does it in one pass.
+ */
+struct claims {
+    int32_t *claim;   /* [n] */
+    uint32_t *events; /* [round + 1]: first of those whose whole part grows at that turn, + 1 */
+    uint32_t *next;   /* [round]: the next one of the same turn, + 1 */
+    uint32_t *of;     /* [round]: which server */
+    uint64_t *heap;   /* claim, largest first, then index */
+    uint32_t n_heap;
+};
+
+#define CLAIM_BIAS (1 << 30)
+
+static uint64_t claim_key(int32_t claim, uint32_t index)
+{
+    return (uint64_t)(CLAIM_BIAS - claim) << 32 | index;
+}
+
+static void claim_push(struct claims *c, uint32_t index)
+{
+    uint64_t key = claim_key(c->claim[index], index);
+    uint32_t i = c->n_heap++;
+    for (; i && key < c->heap[(i - 1) / 2]; i = (i - 1) / 2)
+        c->heap[i] = c->heap[(i - 1) / 2];
+    c->heap[i] = key;
+}
+
+static uint64_t claim_pop(struct claims *c)
+{
+    uint64_t top = c->heap[0], last = c->heap[--c->n_heap];
+    uint32_t i = 0;
+    for (uint32_t child; (child = 2 * i + 1) < c->n_heap; i = child) {
+        if (child + 1 < c->n_heap && c->heap[child + 1] < c->heap[child])
+            child++;
+        if (last <= c->heap[child])
+            break;
+        c->heap[i] = c->heap[child];
+    }
+    c->heap[i] = last;
+    return top;
+}
+
+/* The server with the largest claim, stale entries passed over. */
+static uint32_t claim_best(struct claims *c)
+{
+    for (;;) {
+        uint64_t top = claim_pop(c);
+        uint32_t index = (uint32_t)top;
+        if (top == claim_key(c->claim[index], index))
+            return index;
+    }
+}
+
+static void plan_events(struct claims *c, const uint32_t *weights, uint32_t n, uint64_t round)
+{
+    uint32_t made = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint64_t k = 1; k <= weights[i]; k++) {
+            uint64_t turn = (k * round + weights[i] - 1) / weights[i];
+            c->of[made] = i;
+            c->next[made] = c->events[turn];
+            c->events[turn] = ++made;
+        }
+    }
+}
+
+static void run_claims(struct claims *c, const uint32_t *weights, uint32_t n, uint32_t round,
+                       uint16_t *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (weights[i])
+            claim_push(c, i);
+    }
+    for (uint32_t turn = 1; turn <= round; turn++) {
+        for (uint32_t e = c->events[turn]; e; e = c->next[e - 1]) {
+            c->claim[c->of[e - 1]]++;
+            claim_push(c, c->of[e - 1]);
+        }
+        uint32_t best = claim_best(c);
+        out[turn - 1] = (uint16_t)best;
+        c->claim[best]--;
+        claim_push(c, best);
+    }
+}
+
 bool order_static(const uint32_t *weights, uint32_t n, uint16_t *out)
 {
-    int64_t round = 0;
-    int64_t *score = calloc(n + 1, sizeof(*score));
-    if (!score)
-        return false;
+    size_t round = 0;
     for (uint32_t i = 0; i < n; i++)
         round += weights[i];
-    for (int64_t turn = 0; turn < round; turn++) {
-        int64_t most = -1;
-        uint32_t best = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            score[i] += weights[i];
-            int64_t whole = weights[i] ? (score[i] + round) / round : -1;
-            if (whole > most) {
-                most = whole;
-                best = i;
-            }
-        }
-        out[turn] = (uint16_t)best;
-        score[best] -= round;
+    struct claims c = {
+        .claim = calloc(n + 1, sizeof(*c.claim)),
+        .events = calloc(round + 1, sizeof(*c.events)),
+        .next = calloc(round + 1, sizeof(*c.next)),
+        .of = calloc(round + 1, sizeof(*c.of)),
+        .heap = calloc(n + 2 * round + 1, sizeof(*c.heap)),
+    };
+    bool ok = c.claim && c.events && c.next && c.of && c.heap;
+    if (ok) {
+        plan_events(&c, weights, n, round);
+        run_claims(&c, weights, n, (uint32_t)round, out);
     }
-    free(score);
-    return true;
+    free(c.claim);
+    free(c.events);
+    free(c.next);
+    free(c.of);
+    free(c.heap);
+    return ok;
 }
 
 /* ---- ring ---- */

@@ -499,6 +499,46 @@ START_TEST(rounds_are_exact_for_any_weights)
 }
 END_TEST
 
+/* The definition, step by step: scores grow by the weight each turn and fall by the round when
+ * served; the first of those with the most whole rounds is next. */
+static void static_by_definition(const uint32_t *w, uint32_t n, int64_t round, uint16_t *out)
+{
+    int64_t score[64] = {0};
+    for (int64_t turn = 0; turn < round; turn++) {
+        int64_t most = -1;
+        uint32_t best = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            score[i] += w[i];
+            int64_t whole = w[i] ? (score[i] + round) / round : -1;
+            if (whole > most) {
+                most = whole;
+                best = i;
+            }
+        }
+        out[turn] = (uint16_t)best;
+        score[best] -= round;
+    }
+}
+
+START_TEST(the_static_order_is_as_defined)
+{
+    struct rng rng = {2};
+    for (int i = 0; i < 400; i++) {
+        uint32_t w[64], n = 1 + (uint32_t)rng_below(&rng, 64);
+        for (uint32_t j = 0; j < n; j++)
+            w[j] = (uint32_t)rng_below(&rng, i % 2 ? 257 : 4);
+        w[n - 1] = 1;
+        uint32_t len = order_reduce(w, n, ORDER_LEN_MAX);
+        uint16_t *want = calloc(len, sizeof(*want)), *got = calloc(len, sizeof(*got));
+        static_by_definition(w, n, len, want);
+        ck_assert(order_static(w, n, got));
+        ck_assert_mem_eq(got, want, len * sizeof(*got));
+        free(want);
+        free(got);
+    }
+}
+END_TEST
+
 static const struct test_row rows[] = {
     {"roundrobin and static-rr give HAProxy's order for 39 sets of weights",
      &orders_are_those_of_haproxy},
@@ -525,6 +565,8 @@ static const struct test_row rows[] = {
     {"a consistent hash moves only the keys of the server that goes, and they come back",
      &a_consistent_hash_moves_only_the_keys_of_the_server_that_goes},
     {"servers come and go while sessions are on them", &servers_come_and_go_while_running},
+    {"the static order, worked out quickly, is the one that is defined",
+     &the_static_order_is_as_defined},
     {"each round gives each server exactly its weight", &rounds_are_exact_for_any_weights},
 };
 
