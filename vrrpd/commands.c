@@ -2,10 +2,13 @@
 
 #include "common/base/parse.h"
 #include "vrrpd/engine.h"
+#include "vrrpd/handover.h"
 #include "vrrpd/instance.h"
+#include "vrrpd/metrics.h"
 #include "vrrpd/reload.h"
 #include "vrrpd/status.h"
 #include "vrrpd/status_render.h"
+#include "vrrpd/why.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +45,30 @@ static void do_status(struct control_reply *r, int argc, char **argv, void *ctx)
 static void do_stats(struct control_reply *r, int argc, char **argv, void *ctx)
 {
     answer(r, argc, argv, ctx, status_render_stats_text, status_render_stats_json);
+}
+
+static void do_why(struct control_reply *r, int argc, char **argv, void *ctx)
+{
+    struct engine *e = ctx;
+
+    if (argc && !engine_instance(e, argv[0])) {
+        control_error(r, "there is no instance \"%s\"", argv[0]);
+        return;
+    }
+    struct status *s = status_take(e, argc ? argv[0] : NULL);
+    for (size_t i = 0; s && i < s->instance_count; i++) {
+        if (i && !control_json(r))
+            control_printf(r, "\n");
+        (control_json(r) ? why_json : why_text)(&s->instances[i], control_out(r));
+    }
+    if (!s)
+        control_error(r, "out of memory");
+    status_free(s);
+}
+
+static void do_metrics(struct control_reply *r, int argc, char **argv, void *ctx)
+{
+    answer(r, 0, argv, ctx, metrics_render, metrics_render);
 }
 
 /* ---- events ---- */
@@ -149,6 +176,11 @@ static void do_maintenance(struct control_reply *r, int argc, char **argv, void 
 
 static const struct control_command commands[] = {
     {"status", "[INSTANCE]", "what each instance is, and why", CONTROL_USER, do_status, 0, 1},
+    {"why", "[INSTANCE]", "why each instance is what it is, in sentences", CONTROL_USER, do_why, 0,
+     1},
+    {"metrics", "", "OpenMetrics text", CONTROL_USER, do_metrics, 0, 0},
+    {"handover", "INSTANCE [--wait]", "let the peer have its addresses", CONTROL_ADMIN,
+     handover_command, 1, 2},
     {"stats", "[INSTANCE]", "counters", CONTROL_USER, do_stats, 0, 1},
     {"events", "[--follow] [N]", "the last N things that happened (20)", CONTROL_USER, do_events, 0,
      2},

@@ -150,8 +150,9 @@ struct config_group {
 
 struct config {
     struct conf_obj obj;
-    char *node;        /* this node's name; NULL: the host's */
-    char *control;     /* path of the control socket */
+    char *node;               /* this node's name; NULL: the host's */
+    char *control;            /* path of the control socket */
+    struct addr_port metrics; /* GET /metrics over HTTP; port 0: not served */
     char *script_user; /* scripts and hooks run as; NULL: vrrpd's own user, without capabilities */
     int log;           /* enum log_level */
     struct conf_list track;

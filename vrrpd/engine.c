@@ -3,6 +3,9 @@
 #include "common/rt/log.h"
 #include "vrrpd/commands.h"
 #include "vrrpd/instance.h"
+#include "vrrpd/metrics.h"
+#include "vrrpd/metrics_http.h"
+#include "vrrpd/status.h"
 #include "vrrpd/sync_group.h"
 #include "vrrpd/wire.h"
 
@@ -142,6 +145,26 @@ static int start_control(struct engine *e, struct err *err)
     return control_listen_unix(e->control, &at, NULL, err);
 }
 
+static void write_metrics(void *ctx, struct buf *out)
+{
+    struct status *s = status_take(ctx, NULL);
+
+    if (s)
+        metrics_render(s, out);
+    status_free(s);
+}
+
+int engine_serve_metrics(struct engine *e, const struct config *before, struct err *err)
+{
+    const struct addr_port *at = &e->config->metrics;
+
+    if (before && at->port == before->metrics.port && addr_equal(&at->addr, &before->metrics.addr))
+        return 0;
+    metrics_http_free(e->metrics);
+    e->metrics = NULL;
+    return at->port ? metrics_http_new(&e->metrics, e->loop, at, write_metrics, e, err) : 0;
+}
+
 static int start_instances(struct engine *e, struct err *err)
 {
     const struct conf_list *list = &e->config->instances;
@@ -191,6 +214,7 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
     list_init(&e->groups);
     int r = start_rooms(e, err);
     r = r ? r : start_control(e, err);
+    r = r ? r : engine_serve_metrics(e, NULL, err);
     if (!r)
         reap(e);
     r = r ? r : start_instances(e, err);
@@ -208,6 +232,7 @@ void engine_free(struct engine *e)
     if (!e)
         return;
     control_free(e->control);
+    metrics_http_free(e->metrics);
     for (size_t i = 0; i < e->leaving_count; i++)
         instance_free(e->leaving[i]);
     for (size_t i = 0; i < e->instance_count; i++)

@@ -40,6 +40,7 @@ struct engine {
     struct tracking tracking;
     struct notifier *notifier;
     struct history *history;
+    struct metrics_http *metrics; /* NULL: not configured */
     struct link_observer observer;
 
     const char *config_path;
@@ -77,6 +78,9 @@ struct instance *engine_instance(const struct engine *e, const char *name);
 
 /* An instance that leaves has sent its last advert: goes on with what waited for that. */
 void engine_settled(struct engine *e);
+
+/* Serves metrics where the configuration says, or no longer. */
+int engine_serve_metrics(struct engine *e, const struct config *before, struct err *err);
 
 /* All instances give their addresses up and stay away until it ends. */
 void engine_maintenance(struct engine *e, bool on);

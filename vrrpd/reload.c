@@ -166,6 +166,9 @@ int reload(struct engine *e, struct buf *out)
     e->reloads++;
     log_set_level((enum log_level)fresh->log);
     apply(e, before, out, &o);
+    struct err err_metrics = {0};
+    if (engine_serve_metrics(e, before, &err_metrics) < 0)
+        complain(out, &err_metrics, &o);
     config_free(before);
     tell(e, &o, out);
     process_notify("READY=1");

@@ -76,6 +76,7 @@ static void take_router(struct status_instance *s, const struct instance *in, st
     s->source = v->src;
     s->unicast = v->conf.peer_count > 0;
     s->preempt = v->conf.preempt;
+    s->held_back = v->holding && now.us < v->hold_until.us;
     s->peer = v->peer;
     s->peer_ago = v->peer.addr.family ? mono_diff(now, v->peer.heard) : span_us(-1);
     s->faults = v->faults;

@@ -48,6 +48,7 @@ struct status_instance {
     struct span next_advert, takeover_in; /* negative: not armed */
     struct addr source;
     bool unicast, preempt;
+    bool held_back;        /* it gave the addresses away and does not preempt */
     struct vrrp_peer peer; /* `heard` is a time; peer_ago says how long ago */
     struct span peer_ago;
     uint32_t faults;

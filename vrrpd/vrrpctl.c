@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: vrrpctl [-s SOCKET] COMMAND [--json]\n"
@@ -17,7 +18,12 @@ static const char usage[] =
     "  status [INSTANCE]    what each instance is, and why\n"
     "  events [--follow] [N]\n"
     "                       the last N things that happened, and what happens from now on\n"
+    "  watch [INSTANCE]     status, again each second (with --json: an object a line)\n"
+    "  why [INSTANCE]       why each instance is what it is, in sentences\n"
     "  stats [INSTANCE]     counters, discarded adverts by reason\n"
+    "  metrics              the same and more as OpenMetrics text\n"
+    "  handover INSTANCE [--wait]\n"
+    "                       let the peer have the addresses of an Active instance\n"
     "  reload               read the configuration again\n"
     "  maintenance on|off   give all addresses away and stay away until it is off\n"
     "  probe ADDR:PORT      what a client of the address sees (vrrpctl probe --help)\n"
@@ -52,6 +58,38 @@ static int send_command(const char *socket, int argc, char **argv)
     });
 }
 
+/* Until it is interrupted or the daemon goes away. */
+static int watch(const char *socket, int argc, char **argv)
+{
+    struct buf line cleanup(buf_fini) = {0};
+    struct err e = {0};
+    int status = CTL_OK;
+
+    argv[0] = (char[]){"status"};
+    if (!ctl_line(&line, argc, argv, &e))
+        status = CTL_USAGE;
+    while (status == CTL_OK) {
+        struct buf answer cleanup(buf_fini) = {0};
+        const struct ctl_call call = {.tool = "vrrpctl",
+                                      .daemon = "vrrpd",
+                                      .socket = socket,
+                                      .line = buf_cstr(&line),
+                                      .timeout = span_s(10)};
+        status = ctl_ask(&call, &answer, &e);
+        if (status == CTL_ERROR)
+            err_set(&e, 0, "%s", buf_cstr(&answer));
+        else if (status == CTL_OK)
+            printf("%s%s", isatty(STDOUT_FILENO) ? "\033[H\033[J" : "", buf_cstr(&answer));
+        if (fflush(stdout) != 0)
+            break;
+        if (status == CTL_OK)
+            sleep(1);
+    }
+    if (e.text[0])
+        fprintf(stderr, "vrrpctl: %s\n", e.text);
+    return status < 0 ? CTL_USAGE : status;
+}
+
 int main(int argc, char **argv)
 {
     const char *socket = getenv("VRRPD_SOCKET");
@@ -73,5 +111,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[at], "probe") == 0)
         return probe_main(argc - at, argv + at);
+    if (strcmp(argv[at], "watch") == 0)
+        return watch(socket, argc - at, argv + at);
     return send_command(socket, argc - at, argv + at);
 }
