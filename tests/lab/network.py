@@ -82,6 +82,12 @@ class Lab:
         )
         self._load_harm()
 
+    def lose_every(self, node, nth, interface="eth0", match=""):
+        """Loses every nth frame that comes from the node."""
+        port = self.port(node, interface)
+        self._harm[port] = f'iifname "{port}" {match} numgen inc mod {nth} == 0 counter drop\n'
+        self._load_harm()
+
     def deafen(self, node, interface="eth0", match=""):
         """What is sent to the node is lost; what it sends arrives."""
         port = self.port(node, interface)
