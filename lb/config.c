@@ -9,7 +9,8 @@
 
 #define FILE_MAX ((size_t)16 << 20)
 
-struct config *config_from_doc(struct conf_doc *doc, struct conf_report *r)
+/* `whole`: the tree is all that was written, so what it lacks can be held against it. */
+static struct config *from_doc(struct conf_doc *doc, bool whole, struct conf_report *r)
 {
     struct config *c = calloc(1, sizeof(*c));
 
@@ -19,9 +20,14 @@ struct config *config_from_doc(struct conf_doc *doc, struct conf_report *r)
     }
     c->doc = *doc;
     *doc = (struct conf_doc){0};
-    if (c->doc.root && conf_table_decode(&config_table, c->doc.root, c, r) == 0)
+    if (whole && c->doc.root && conf_table_decode(&config_table, c->doc.root, c, r) == 0)
         config_check(c, r);
     return c;
+}
+
+struct config *config_from_doc(struct conf_doc *doc, struct conf_report *r)
+{
+    return from_doc(doc, true, r);
 }
 
 struct config *config_from_text(const char *name, const char *text, size_t len,
@@ -29,8 +35,8 @@ struct config *config_from_text(const char *name, const char *text, size_t len,
 {
     struct conf_doc doc = {0};
 
-    conf_json_read(&doc, name, text, len, r);
-    return config_from_doc(&doc, r);
+    bool whole = conf_json_read(&doc, name, text, len, r) == 0;
+    return from_doc(&doc, whole, r);
 }
 
 struct config *config_load(const char *path, struct conf_report *r, struct err *e)

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* How long a stop waits for hooks. */
 #define STOP_HOOKS_S 20
@@ -120,19 +119,6 @@ static int start_rooms(struct engine *e, struct err *err)
     return 0;
 }
 
-/* /run/vrrpd exists when a service manager made it; by hand, nobody did. */
-static void make_directory_of(const char *path)
-{
-    char dir[128];
-    const char *slash = strrchr(path, '/');
-
-    if (!slash || slash == path || (size_t)(slash - path) >= sizeof(dir))
-        return;
-    snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-    if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-        log_debug("cannot make %s: %s", dir, strerror(errno));
-}
-
 static int start_control(struct engine *e, struct err *err)
 {
     struct control_options options = commands_options(e);
@@ -141,7 +127,6 @@ static int start_control(struct engine *e, struct err *err)
 
     if (r)
         return r;
-    make_directory_of(at.path);
     return control_listen_unix(e->control, &at, NULL, err);
 }
 

@@ -79,7 +79,8 @@ struct control_unix {
 };
 
 /* Listens at a path. A socket there that nobody serves is replaced; one that answers is an error
- * that says so, as is any other kind of file. The path appears complete with its mode and owner.
+ * that says so, as is any other kind of file. The path appears complete with its mode and owner;
+ * the directory it stands in is made (0755) if it is not there.
  * `out` may be NULL. */
 int control_listen_unix(struct control *c, const struct control_unix *at,
                         struct control_listener **out, struct err *e);

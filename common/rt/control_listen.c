@@ -143,6 +143,22 @@ static int remember_path(struct control_listener *l, const char *path)
     return 0;
 }
 
+/* A service manager makes /run/NAME; where there is none, nobody did. */
+static int make_directory_of(const char *path, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash || slash == path)
+        return 0;
+    char *dir = strndup(path, (size_t)(slash - path));
+    int r = !dir ? -ENOMEM : mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+    if (r)
+        err_set(e, r, "cannot make the directory %s of the control socket: %s", dir ? dir : path,
+                strerror(-r));
+    free(dir);
+    return r;
+}
+
 int control_listen_unix(struct control *c, const struct control_unix *at,
                         struct control_listener **out, struct err *e)
 {
@@ -153,7 +169,9 @@ int control_listen_unix(struct control *c, const struct control_unix *at,
         return err_set(e, -ENAMETOOLONG, "the control socket's path is longer than %zu: %.200s",
                        sizeof(sun.sun_path) - 1, at->path);
     memcpy(sun.sun_path, at->path, strlen(at->path) + 1);
-    int r = clear_path(&sun, e);
+    int r = make_directory_of(at->path, e);
+    if (r == 0)
+        r = clear_path(&sun, e);
     if (r < 0)
         return r;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

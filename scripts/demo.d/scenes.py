@@ -36,7 +36,7 @@ def vrrpd_config(name):
         "instances": {
             "web": {
                 "interface": "eth0", "vrid": 51, "priority": PRIORITY[name],
-                "addresses": [f"{ADDRESS}/24"],
+                "addresses": [f"{ADDRESS}/24"], "two_nodes": True,
                 "track": {
                     "proxy": {"process": "lb", "on_fail": "fault"},
                     "proxy-script": {"script": "killall -0 lb", "every": "1s",
@@ -102,7 +102,7 @@ class Stage:
     def ups(self, name):
         """The servers that lb on a node regards as usable."""
         servers = self.lb[name].ask_json("show")["pools"][0]["servers"]
-        return {server["name"] for server in servers if server["state"].startswith("UP")}
+        return {server["name"] for server in servers if server["state"] == "UP"}
 
 
 # --- what is done ---

@@ -75,9 +75,12 @@ def _help(node, argv, env, log, tell):
     """In a forked child; never returns."""
     try:
         node.join()
+        started, starting = os.pipe()  # closed by exec
         pid = os.fork()
         if pid == 0:
-            _exec(argv, env, log, tell)
+            _exec(argv, env, log, starting)
+        os.close(starting)
+        os.read(started, 1)
         os.write(tell, b"%d\n" % pid)
         os.dup2(tell, 0)
         os.closerange(1, 1024)
@@ -87,7 +90,7 @@ def _help(node, argv, env, log, tell):
         os._exit(0)
 
 
-def _exec(argv, env, log, tell):
+def _exec(argv, env, log, starting):
     try:
         os.setsid()
         null = os.open("/dev/null", os.O_RDONLY)
@@ -96,7 +99,8 @@ def _exec(argv, env, log, tell):
         os.dup2(log, 2)
         for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(signo, signal.SIG_DFL)
-        os.closerange(3, 1024)
+        os.closerange(3, starting)
+        os.closerange(starting + 1, 1024)
         os.chdir("/run")
         os.execvpe(argv[0], argv, env)
     except OSError as error:

@@ -146,6 +146,11 @@ static void stop_it(struct timer *t, struct mono now)
     probe_stop(container_of(t, struct run, timer)->probe);
 }
 
+static void abort_it(struct timer *t, struct mono now)
+{
+    probe_abort(container_of(t, struct run, timer)->probe);
+}
+
 START_TEST(each_outcome_has_its_kind)
 {
     static const struct {
@@ -223,10 +228,10 @@ START_TEST(waiting_requests_do_not_delay_the_next)
     struct probe_options options = options_for(&run, server.port);
     options.timeout = span_s(60);
     run_init(&run, &options);
-    run.timer = TIMER_INIT(stop_it);
+    run.timer = TIMER_INIT(abort_it);
     loop_timer_arm(run.loop, &run.timer, mono_add(loop_clock(), span_ms(500)));
     ck_assert_int_eq(loop_run(run.loop, &e), 0);
-    /* All were sent although none was answered; stopped, they have no outcome. */
+    /* All were sent although none was answered; aborted, they have no outcome. */
     int waiting = 0, fd;
     fcntl(server.fd, F_SETFL, O_NONBLOCK);
     while ((fd = accept(server.fd, NULL, NULL)) >= 0) {
@@ -236,6 +241,27 @@ START_TEST(waiting_requests_do_not_delay_the_next)
     ck_assert_int_eq(waiting, 100);
     ck_assert_uint_eq(probe_stats(run.probe)->requests, 0);
     ck_assert(probe_stats_longest(probe_stats(run.probe)).open);
+    run_fini(&run);
+    server_stop(&server);
+}
+END_TEST
+
+START_TEST(a_stopped_run_waits_for_outcomes)
+{
+    struct run run = {0};
+    struct server server;
+    struct err e;
+
+    server_start(&server, SAY_NOTHING);
+    struct probe_options options = options_for(&run, server.port);
+    options.run = span_s(3600);
+    run_init(&run, &options);
+    run.timer = TIMER_INIT(stop_it);
+    loop_timer_arm(run.loop, &run.timer, mono_add(loop_clock(), span_ms(100)));
+    ck_assert_int_eq(loop_run(run.loop, &e), 0);
+    const struct probe_stats *s = probe_stats(run.probe);
+    ck_assert_uint_ge(s->requests, 5);
+    ck_assert_uint_eq(s->kinds[PROBE_TIMEOUT], s->requests);
     run_fini(&run);
     server_stop(&server);
 }
@@ -268,6 +294,7 @@ static const struct test_row rows[] = {
     {"nobody listens: refused, and the gap is the whole run", &nobody_listens},
     {"who answered is known", &who_answered_is_known},
     {"requests that wait do not delay the next ones", &waiting_requests_do_not_delay_the_next},
+    {"a run that is stopped waits for what it has sent", &a_stopped_run_waits_for_outcomes},
     {"a run can be ended early", &a_run_can_be_ended_early},
 };
 

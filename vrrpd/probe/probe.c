@@ -358,14 +358,19 @@ static void forget_requests(struct probe *p)
 
 void probe_stop(struct probe *p)
 {
-    if (p->done)
-        return;
     loop_timer_disarm(p->loop, &p->send);
-    forget_requests(p);
-    p->waiting = 0;
     p->stop = mono_min(p->stop, loop_clock());
     p->next = p->stop;
     settle(p);
+}
+
+void probe_abort(struct probe *p)
+{
+    if (p->done)
+        return;
+    forget_requests(p);
+    p->waiting = 0;
+    probe_stop(p);
 }
 
 const struct probe_stats *probe_stats(const struct probe *p)

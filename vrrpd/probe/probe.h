@@ -35,9 +35,12 @@ struct probe_options {
 int probe_new(struct probe **out, struct loop *loop, const struct probe_options *options,
               struct err *e);
 
-/* Ends the run now; requests without an outcome are forgotten. on_done is called, from here. Not to
- * be called from on_result. */
+/* Sends no more; on_done is called when what is under way has its outcome, perhaps from here. Not
+ * to be called from on_result. */
 void probe_stop(struct probe *p);
+
+/* Ends the run now: requests without an outcome are forgotten. on_done is called, from here. */
+void probe_abort(struct probe *p);
 
 /* Valid until probe_free(); complete once on_done was called. */
 const struct probe_stats *probe_stats(const struct probe *p);

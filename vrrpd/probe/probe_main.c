@@ -43,6 +43,7 @@ struct command {
     char target[ADDR_TEXT_MAX];
     bool json, events, help;
     const char *report;
+    bool stopping; /* by a signal */
 
     struct loop *loop;
     struct probe *probe;
@@ -203,9 +204,16 @@ static void on_done(void *ctx)
     loop_stop(((struct command *)ctx)->loop);
 }
 
+/* The first one lets what is under way come to its end, the second does not. */
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
-    probe_stop(((struct command *)ctx)->probe);
+    struct command *c = ctx;
+
+    if (!c->stopping)
+        probe_stop(c->probe);
+    else
+        probe_abort(c->probe);
+    c->stopping = true;
 }
 
 static int run(struct command *c, struct err *e)
