@@ -12,7 +12,7 @@
 
 enum state {
     SIZE,         /* hexadecimal digits */
-    BLANK,        /* white space that an extension must follow */
+    BLANK,        /* spaces that an extension must follow */
     EXTENSION,    /* up to CR */
     SIZE_LF,      /* LF behind the size line's CR */
     CONTENT,      /* `left` bytes */
@@ -81,7 +81,6 @@ static enum chunked_result read_size(struct chunked *c, char b)
         c->state = EXTENSION;
         return CHUNKED_MORE;
     case ' ':
-    case '\t':
         c->state = BLANK;
         return CHUNKED_MORE;
     case '\n':
@@ -98,7 +97,7 @@ static enum chunked_result read_extension(struct chunked *c, char b)
     if (c->state == BLANK) {
         if (b == ';')
             c->state = EXTENSION;
-        else if (b != ' ' && b != '\t')
+        else if (b != ' ')
             return CHUNKED_BAD_EXTENSION;
         return CHUNKED_MORE;
     }

@@ -10,7 +10,8 @@
  *     a bare CR or LF, NUL or another control character      obs-fold, white space before the colon
  *     Content-Length with Transfer-Encoding                  two Content-Lengths that differ
  *     a transfer coding other than one "chunked"             Transfer-Encoding in HTTP/1.0
- *     HTTP/1.1 without Host, several Hosts                   Host differs from an absolute target
+ *     a tab beside the value of one of these two             more than one Host
+ *     HTTP/1.1 without Host                                  Host differs from an absolute target
  *     characters that a method, target or Host cannot have   a version other than HTTP/1.x
  *
  * The result depends on the bytes alone, never on how they were split over calls.

@@ -80,6 +80,15 @@ static bool parse_length(const char *text, size_t len, uint64_t *out)
     return true;
 }
 
+/* A tab beside the value is white space by the grammar, but not to every recipient, and then the
+ * field is another one. Where it frames the message, that is not left to chance. */
+static bool has_tab(const char *buf, const struct http1_field *f)
+{
+    size_t at = (size_t)f->name.at + f->name.len;
+
+    return memchr(buf + at, '\t', f[1].name.at - at);
+}
+
 static enum http1_result read_lengths(const char *buf, struct http1_head *h)
 {
     const struct http1_field *first = http1_first(h, HTTP1_NAME_CONTENT_LENGTH);
@@ -89,7 +98,7 @@ static enum http1_result read_lengths(const char *buf, struct http1_head *h)
     for (const struct http1_field *f = first; f; f = http1_next(h, f)) {
         uint64_t n;
 
-        if (!parse_length(buf + f->value.at, f->value.len, &n))
+        if (!parse_length(buf + f->value.at, f->value.len, &n) || has_tab(buf, f))
             return fail(h, HTTP1_BAD_LENGTH, f->value.at);
         if (f != first && n != h->content_length)
             return fail(h, HTTP1_BAD_LENGTH_DIFFERS, f->value.at);
@@ -109,7 +118,8 @@ static enum http1_result read_coding(const char *buf, struct http1_head *h, bool
         return HTTP1_COMPLETE;
     if (h->minor == 0)
         return fail(h, HTTP1_BAD_CODING_VERSION, f->name.at);
-    if (!http1_word_is(buf + f->value.at, f->value.len, "chunked") || http1_next(h, f))
+    if (!http1_word_is(buf + f->value.at, f->value.len, "chunked") || has_tab(buf, f) ||
+        http1_next(h, f))
         return fail(h, HTTP1_BAD_CODING, f->name.at);
     if (http1_first(h, HTTP1_NAME_CONTENT_LENGTH))
         return fail(h, HTTP1_BAD_LENGTH_AND_CODING, f->name.at);
@@ -183,6 +193,26 @@ static bool list_has(const char *buf, const struct http1_head *h, enum http1_nam
     return false;
 }
 
+/* The Upgrade field names a protocol, and none of them is h2c: that would be a tunnel through which
+ * requests pass that nobody here reads. */
+static bool names_protocol(const char *buf, const struct http1_head *h)
+{
+    const struct http1_field *f = http1_first(h, HTTP1_NAME_UPGRADE);
+    bool any = false;
+
+    for (; f; f = http1_next(h, f)) {
+        const char *item;
+        size_t at = 0, len;
+
+        while (http1_list_next(buf + f->value.at, f->value.len, &at, &item, &len)) {
+            if (http1_word_is(item, len, "h2c"))
+                return false;
+            any = true;
+        }
+    }
+    return any;
+}
+
 static enum http1_result read_connection(const char *buf, struct http1_head *h)
 {
     struct options o = {0};
@@ -190,9 +220,7 @@ static enum http1_result read_connection(const char *buf, struct http1_head *h)
 
     h->close = o.close;
     h->keep_alive = !o.close && (h->minor == 1 || o.keep_alive);
-    /* An upgrade to h2c would be a tunnel through which requests pass that nobody here reads. */
-    h->upgrade = o.upgrade && h->minor == 1 && http1_first(h, HTTP1_NAME_UPGRADE) &&
-                 !list_has(buf, h, HTTP1_NAME_UPGRADE, "h2c");
+    h->upgrade = o.upgrade && h->minor == 1 && names_protocol(buf, h);
     return got;
 }
 
