@@ -13,14 +13,18 @@ struct client {
     struct conn conn;
     struct list node; /* worker.clients */
     struct acceptor *acceptor;
-    void *session;         /* exchange or tunnel; NULL: idle */
-    struct mono since;     /* accepted */
-    struct addr_port peer; /* of family 0: a unix socket */
+    void *session;           /* exchange or tunnel; NULL: idle */
+    struct mono since;       /* accepted */
+    struct addr_port peer;   /* of family 0: a unix socket */
+    struct addr_port *local; /* where it says it connected to, by a PROXY header; else NULL */
     uint32_t requests;
 };
 
 /* A connection was accepted. Starts the session that its listener's mode asks for. */
 void client_new(struct acceptor *a, int fd, const struct addr_port *peer);
+
+/* The address that the client connected to. */
+struct addr_port client_local(const struct client *c);
 
 /* Closes and frees; the session must have let go. */
 void client_free(struct client *c);

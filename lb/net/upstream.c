@@ -145,16 +145,33 @@ static int set_source(int fd, const struct config_server *c)
 static uint16_t port_of(const struct addr_port *at, const struct config_server *c,
                         const struct client *client)
 {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof(sa);
-    struct addr_port local = {0};
     struct server_addr written;
 
     if (!c || !client || !server_addr_parse(c->address, &written) || !written.port_relative)
         return at->port;
-    if (getsockname(client->conn.io.fd, (struct sockaddr *)&sa, &len) == 0)
-        addr_from_sockaddr((struct sockaddr *)&sa, &local);
-    return (uint16_t)(local.port + written.port);
+    return (uint16_t)(client_local(client).port + written.port);
+}
+
+bool upstream_private(const struct plan_pool *p, const struct server *s)
+{
+    const struct config_server *c = p->special ? config_of(p, s) : NULL;
+    struct server_addr written;
+
+    if (!c)
+        return false;
+    return c->send_proxy || (server_addr_parse(c->address, &written) && written.port_relative);
+}
+
+size_t upstream_hello(const struct plan_pool *p, const struct server *s,
+                      const struct client *client, char out[PROXY_PROTO_OUT])
+{
+    const struct config_server *c = p->special ? config_of(p, s) : NULL;
+    struct addr_port local;
+
+    if (!c || !c->send_proxy)
+        return 0;
+    local = client_local(client);
+    return proxy_proto_write(c->send_proxy == CONFIG_PROXY_V2 ? 2 : 1, &client->peer, &local, out);
 }
 
 static int start_connect(const struct plan_pool *p, const struct server *s,
@@ -215,16 +232,8 @@ struct server_conn *upstream_connect(struct upstream *u, const struct plan_pool 
 
 bool upstream_connected(struct server_conn *sc)
 {
-    socklen_t len = sizeof(sc->conn.error);
-
     if (sc->connected || sc->conn.broken)
         return true;
-    if (!sc->conn.writable && !sc->conn.hup)
-        return false;
-    if (getsockopt(sc->conn.io.fd, SOL_SOCKET, SO_ERROR, &sc->conn.error, &len) == 0 &&
-        sc->conn.error)
-        sc->conn.broken = true;
-    else
-        sc->connected = true;
-    return true;
+    sc->connected = sc->conn.writable; /* an attempt that failed came as an error (conn.c) */
+    return sc->connected;
 }

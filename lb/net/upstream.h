@@ -4,10 +4,12 @@
 #pragma once
 
 #include "lb/core/balance.h"
+#include "lb/core/proxy_proto.h"
 #include "lb/core/queue.h"
 #include "lb/net/conn.h"
 #include "lb/plan.h"
 
+struct client;
 struct worker;
 
 struct upstream {
@@ -36,7 +38,13 @@ void upstream_free(struct upstream *u);
 struct server_conn *upstream_reuse(struct upstream *u, struct server *s, void *session,
                                    const struct conn_ops *ops);
 
-struct client;
+/* Connections to `s` are good for one client only: it is told who that is, or its port depends on
+ * the client's. */
+bool upstream_private(const struct plan_pool *p, const struct server *s);
+
+/* What has to be sent first on a fresh connection; its length, 0 for nothing. */
+size_t upstream_hello(const struct plan_pool *p, const struct server *s,
+                      const struct client *client, char out[PROXY_PROTO_OUT]);
 
 /* Begins to connect; `connected` tells whether it stands already, else ops->event will be called.
  * NULL with errno set. `client` is for ports relative to the one it came to. */

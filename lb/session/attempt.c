@@ -1,5 +1,6 @@
 #include "lb/session/attempt.h"
 
+#include "lb/session/flow.h"
 #include "lb/worker.h"
 
 #include <errno.h>
@@ -124,7 +125,7 @@ static enum attempt_result stands(struct attempt *a)
 
 static enum attempt_result connect_to(struct attempt *a)
 {
-    if (a->may_reuse) {
+    if (a->may_reuse && !upstream_private(a->pool, a->server)) {
         a->sc = upstream_reuse(a->up, a->server, a->session, a->conn_ops);
         a->reused = a->sc != NULL;
         if (a->sc) {
@@ -269,6 +270,14 @@ enum attempt_result attempt_run(struct attempt *a)
         if (r != ATTEMPT_WAIT || a->state == before)
             return r;
     }
+}
+
+bool attempt_hello(const struct attempt *a, struct flow *up)
+{
+    char text[PROXY_PROTO_OUT];
+    size_t len = a->reused ? 0 : upstream_hello(a->pool, a->server, a->client, text);
+
+    return !len || flow_spill(up, &worker_of(a)->buffers, text, len);
 }
 
 void attempt_disconnect(struct attempt *a)

@@ -37,6 +37,7 @@ enum attempt_result {
 };
 
 struct attempt;
+struct flow;
 
 struct attempt_ops {
     /* What the algorithm may look at. */
@@ -82,6 +83,10 @@ enum attempt_result attempt_run(struct attempt *a);
 /* The connection stood but failed before it was of use. False: do not try again, it counts as
  * refused. A stale reused connection costs no try. */
 bool attempt_again(struct attempt *a);
+
+/* Puts what a fresh connection has to begin with (a PROXY header) in front of what goes up. False
+ * without memory. */
+bool attempt_hello(const struct attempt *a, struct flow *up);
 
 /* Closes the connection or leaves the queue; the slot stays until attempt_end(). */
 void attempt_disconnect(struct attempt *a);

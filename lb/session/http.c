@@ -399,6 +399,7 @@ void http_finish(struct exchange *x)
 enum http_step http_abort(struct exchange *x, char by, char when)
 {
     struct client *c = x->client;
+    bool cut = x->response == RESPONSE_BODY && x->down.kind == HTTP1_BODY_CLOSE;
 
     if (!x->log.term[0]) {
         x->log.term[0] = by;
@@ -409,7 +410,7 @@ enum http_step http_abort(struct exchange *x, char by, char when)
         account(x);
     attempt_end(&x->to, false);
     end(x);
-    if (by == 's' || by == 'S')
+    if (cut)
         conn_reset_on_close(&c->conn); /* an answer cut short must not look whole */
     client_free(c);
     return HTTP_GONE;

@@ -130,7 +130,8 @@ bool http_forwarded_for(const struct exchange *x, struct rewrite *r, const struc
 
 static bool closes_server(const struct exchange *x)
 {
-    return x->back->connection != CONFIG_CONNECTION_KEEP_ALIVE ||
+    return upstream_private(x->back, x->to.server) ||
+           x->back->connection != CONFIG_CONNECTION_KEEP_ALIVE ||
            x->front->connection != CONFIG_CONNECTION_KEEP_ALIVE;
 }
 
@@ -191,7 +192,8 @@ enum http_step http_send(struct exchange *x)
     x->server_keep = !closes_server(x);
     x->response = RESPONSE_HEAD;
     x->request = REQUEST_BODY;
-    if (!flow_head(f, &x->w->buffers, &x->to.sc->conn, x->w->scratch->iov, n, x->head_len))
+    if (!attempt_hello(&x->to, f) ||
+        !flow_head(f, &x->w->buffers, &x->to.sc->conn, x->w->scratch->iov, n, x->head_len))
         return http_retry(x);
     return HTTP_MORE;
 }

@@ -25,6 +25,8 @@ static enum rewrite_say say_to_client(const struct exchange *x, const struct htt
 {
     if (head->status == 101)
         return REWRITE_SAY_UPGRADE;
+    if (head->body == HTTP1_BODY_TUNNEL)
+        return REWRITE_SAY_NOTHING; /* CONNECT */
     if (!x->client_keep)
         return REWRITE_SAY_CLOSE;
     return x->minor ? REWRITE_SAY_NOTHING : REWRITE_SAY_KEEP_ALIVE;

@@ -210,7 +210,10 @@ static void run(struct tunnel *t)
     }
     t->open = true;
     t->up_seen = t->down_seen = worker_now(t->w);
-    run_open(t);
+    if (attempt_hello(&t->to, &t->up))
+        run_open(t);
+    else
+        finish(t, 'R', 'C');
 }
 
 static void run_again(struct loop_work *work)
