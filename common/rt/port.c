@@ -152,14 +152,10 @@ bool port_holder(const struct addr_port *at, struct port_holder *out)
 
 const char *port_holder_text(const struct port_holder *h, char text[PORT_TEXT_MAX])
 {
-    char at[ADDR_TEXT_MAX];
-
-    addr_port_format(&h->at, at);
     if (!h->pid)
-        snprintf(text, PORT_TEXT_MAX, "another process listens on %s, not to be seen from here",
-                 at);
+        snprintf(text, PORT_TEXT_MAX, "a process that cannot be seen from here");
     else
-        snprintf(text, PORT_TEXT_MAX, "another process listens on %s: %s, pid %d", at,
-                 h->name[0] ? h->name : "(no name)", (int)h->pid);
+        snprintf(text, PORT_TEXT_MAX, "%s (pid %d)", h->name[0] ? h->name : "a process",
+                 (int)h->pid);
     return text;
 }

@@ -1,6 +1,5 @@
 /*
- * Who holds a port? For "cannot bind 192.0.2.10:80 for listener http-in: another process listens on
- * 0.0.0.0:80: nginx, pid 2766; ...".
+ * Who holds a port? For "cannot bind 0.0.0.0:80 for listener http-in: in use by nginx (pid 2766)".
  */
 #pragma once
 
@@ -20,6 +19,6 @@ struct port_holder {
  * found. Scans /proc: for the error path only. */
 bool port_holder(const struct addr_port *at, struct port_holder *out);
 
-/* "another process listens on 0.0.0.0:80: nginx, pid 2766". Returns `text`. */
+/* "nginx (pid 2766)", "another process", ... for a sentence. Returns `text`. */
 #define PORT_TEXT_MAX 128
 const char *port_holder_text(const struct port_holder *h, char text[PORT_TEXT_MAX]);

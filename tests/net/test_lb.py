@@ -328,7 +328,7 @@ def test_port_in_use(lab):
     web = Nginx(node)
     said = refusal(node, config())
     assert "http-in" in said and f"{FRONT}:80" in said, said
-    assert re.search(r"another process listens on 0\.0\.0\.0:80: nginx, pid \d+", said), said
+    assert re.search(r"in use by nginx \(pid \d+\); give one of them another port", said), said
     assert web.process.running
 
 
