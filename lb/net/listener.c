@@ -48,7 +48,7 @@ static int refuse_bind(const struct opening *o, int code)
         if (o->b->at.kind != BIND_INET)
             return refuse(o, -code, "in use; remove the file or give it another path");
         if (port_holder(&o->b->at.at, &h))
-            snprintf(why, sizeof(why), "%s; give one of them another port",
+            snprintf(why, sizeof(why), "in use by %s; give one of them another port",
                      port_holder_text(&h, holder));
         else
             snprintf(why, sizeof(why), "in use; give it another port");
