@@ -1,16 +1,12 @@
 #include "lb/config.h"
 
-#include "common/rt/file.h"
 #include "lb/config_check.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX ((size_t)16 << 20)
-
-/* `whole`: the tree is all that was written, so what it lacks can be held against it. */
-static struct config *from_doc(struct conf_doc *doc, bool whole, struct conf_report *r)
+struct config *config_from_doc(struct conf_doc *doc, bool whole, struct conf_report *r)
 {
     struct config *c = calloc(1, sizeof(*c));
 
@@ -25,30 +21,13 @@ static struct config *from_doc(struct conf_doc *doc, bool whole, struct conf_rep
     return c;
 }
 
-struct config *config_from_doc(struct conf_doc *doc, struct conf_report *r)
-{
-    return from_doc(doc, true, r);
-}
-
 struct config *config_from_text(const char *name, const char *text, size_t len,
                                 struct conf_report *r)
 {
     struct conf_doc doc = {0};
 
     bool whole = conf_json_read(&doc, name, text, len, r) == 0;
-    return from_doc(&doc, whole, r);
-}
-
-struct config *config_load(const char *path, struct conf_report *r, struct err *e)
-{
-    struct buf text cleanup(buf_fini) = BUF_INIT(FILE_MAX);
-
-    if (file_read(path, FILE_MAX, &text, e) < 0)
-        return NULL;
-    struct config *c = config_from_text(path, buf_cstr(&text), text.len, r);
-    if (!c)
-        err_set(e, -ENOMEM, "%s: out of memory", path);
-    return c;
+    return config_from_doc(&doc, whole, r);
 }
 
 void config_free(struct config *c)

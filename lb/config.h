@@ -367,18 +367,17 @@ extern const struct conf_table config_log_table;
 extern const struct conf_word config_mode_words[];
 extern const struct conf_word config_connection_words[];
 
-/* Each of the three returns a configuration even if it is wrong, so that the places in `r` stay
- * valid until it is freed: use it only if r->errors is 0. NULL without memory, and config_load()
- * also if the file could not be read (then `e` says why). */
+/* Each of the two returns a configuration even if it is wrong, so that the places in `r` stay
+ * valid until it is freed: use it only if r->errors is 0. NULL without memory. Files are read by
+ * config_file.h. */
 
-/* Decodes and checks a document that a front end has built; takes it over. */
-struct config *config_from_doc(struct conf_doc *doc, struct conf_report *r);
+/* Decodes and checks a document that a front end has built; takes it over. `whole`: the tree is all
+ * that was written, so what it lacks can be held against it. */
+struct config *config_from_doc(struct conf_doc *doc, bool whole, struct conf_report *r);
 
 /* Reads the native form from a text. */
 struct config *config_from_text(const char *name, const char *text, size_t len,
                                 struct conf_report *r);
-
-struct config *config_load(const char *path, struct conf_report *r, struct err *e);
 
 void config_free(struct config *c); /* NULL-safe */
 

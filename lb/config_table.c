@@ -289,7 +289,7 @@ static const struct conf_key top_keys[] = {
         .max = 64),
     TOP(CONF_OBJECT, timeouts, "timeouts", "for all listeners and pools",
         .table = &config_timeouts_table),
-    TOP(CONF_STRING, control, "control", "path of the control socket", .def = CONFIG_SOCKET_DEFAULT,
+    TOP(CONF_STRING, control, "control", "path of the control socket; \"\" for none", .def = CONFIG_SOCKET_DEFAULT,
         .max = 107),
     TOP(CONF_ARRAY, sockets, "sockets", "further control sockets, as HAProxy has them",
         .table = &socket_table, .max = 64),

@@ -6,6 +6,7 @@
 #include "lb/commands.h"
 #include "lb/reload.h"
 #include "lb/reload_pool.h"
+#include "lb/runtime.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -166,7 +167,7 @@ int engine_reload(struct engine *e, struct buf *text)
 
     text = text ? text : &own;
     process_notify("RELOADING=1");
-    c = e->options.load(e->options.path, &report, &err);
+    c = e->options.load(e->options.load_ctx, &report, &err);
     conf_report_render(&report, text);
     if (!c || report.errors) {
         config_free(c);
@@ -181,7 +182,7 @@ int engine_reload(struct engine *e, struct buf *text)
         return result;
     }
     e->reloads++;
-    log_notice("reloaded %s", e->options.path);
+    log_notice("reloaded %s", e->options.name);
     return 0;
 }
 
@@ -198,11 +199,14 @@ static unsigned usable_cores(void)
 
 static int listen_control(struct engine *e, const struct config *c, struct err *err)
 {
-    struct control_unix at = {.path = c->control, .level = CONTROL_ADMIN};
+    const char *path = e->options.control ? e->options.control : c->control;
+    struct control_unix at = {.path = path, .level = CONTROL_ADMIN};
     int result = commands_new(e, &e->control, c->socket_timeout, err);
 
-    if (result == 0)
+    if (result == 0 && path[0])
         result = control_listen_unix(e->control, &at, &e->control_listener, err);
+    if (result == 0)
+        result = runtime_open(e, c, err);
     return result;
 }
 
@@ -263,6 +267,7 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    control_free(e->runtime);
     control_free(e->control);
     reload_checks_drop(e);
     workers_free(e->workers);

@@ -18,9 +18,11 @@ struct access_lane;
 struct lane_wake;
 
 struct engine_options {
-    const char *path; /* of the configuration; for reloads */
-    /* Reads the configuration anew; as config_load(). */
-    struct config *(*load)(const char *path, struct conf_report *r, struct err *e);
+    const char *name;    /* of the configuration, for the log */
+    const char *control; /* path of the control socket; NULL: the configuration's */
+    /* Reads the configuration anew; as config_files_load(). */
+    struct config *(*load)(void *ctx, struct conf_report *r, struct err *e);
+    void *load_ctx;
 };
 
 struct engine {
@@ -29,6 +31,7 @@ struct engine {
     struct children *children;
     struct control *control;
     struct control_listener *control_listener;
+    struct control *runtime; /* HAProxy's runtime sockets; NULL: none */
     struct log_sinks *sinks;
     uint64_t event_sinks; /* where state changes go */
     struct workers *workers;

@@ -345,6 +345,9 @@ int haproxy_read(struct conf_doc *doc, const struct haproxy_lines *lines, struct
     if (!reader.h.root)
         return -ENOMEM;
     read_lines(&reader, lines);
+    /* Several may run beside each other; who wants to talk to one has said where. */
+    if (conf_get(reader.h.root, "sockets"))
+        conf_build_put(&reader.h.b, reader.h.root, "control", CONF_KIND_STRING, "", at, NULL);
     if (reader.h.b.oom)
         return -ENOMEM;
     return r->errors > errors ? -EINVAL : 0;

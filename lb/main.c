@@ -3,31 +3,13 @@
  */
 #include "common/rt/log.h"
 #include "common/rt/process.h"
-#include "lb/config.h"
+#include "lb/config_file.h"
 #include "lb/engine.h"
+#include "lb/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct options {
-    const char *path;
-    bool test, schema;
-};
-
-static void usage(FILE *to)
-{
-    fputs("Usage: lb [-t] [-f FILE]\n"
-          "The HTTP and TCP balancer.\n"
-          "  -f, --file FILE  configuration (default " CONFIG_PATH_DEFAULT ")\n"
-          "  -t, --test       only checks it\n"
-          "      --schema     prints its JSON Schema\n"
-          "  -v, --version    prints the version\n"
-          "  -h, --help       prints this\n"
-          "Signals: TERM ends it gracefully, INT at once, HUP reads the configuration anew, USR1\n"
-          "opens log files anew.\n",
-          to);
-}
+#include <string.h>
 
 static int print_schema(void)
 {
@@ -35,19 +17,29 @@ static int print_schema(void)
 
     conf_table_schema(&config_table, "lb.json", &out);
     fputs(buf_cstr(&out), stdout);
-    return 0;
+    return EXIT_SUCCESS;
+}
+
+static int print_native(const struct config *c)
+{
+    struct buf out cleanup(buf_fini) = BUF_INIT(64 << 20);
+
+    conf_table_print(&config_table, c, &out);
+    fputs(buf_cstr(&out), stdout);
+    return out.lost ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* The configuration, or NULL with the reasons on standard error. */
-static struct config *load(const char *path)
+static struct config *load(const struct options *o)
 {
     struct conf_report report = {0};
     struct buf text cleanup(buf_fini) = BUF_INIT(1 << 16);
     struct err e = {""};
-    struct config *c = config_load(path, &report, &e);
+    struct config *c = config_files_load(&o->files, &report, &e);
 
     conf_report_render(&report, &text);
-    fputs(buf_cstr(&text), stderr);
+    if (report.errors || !o->quiet)
+        fputs(buf_cstr(&text), stderr);
     if (!c)
         fprintf(stderr, "lb: %s\n", e.text);
     if (!report.errors)
@@ -56,69 +48,91 @@ static struct config *load(const char *path)
     return NULL;
 }
 
-static int serve(const struct options *o, struct config *c)
+static struct config *load_again(void *ctx, struct conf_report *r, struct err *e)
 {
-    struct engine_options options = {.path = o->path, .load = config_load};
+    return config_files_load(ctx, r, e);
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+static int serve(struct options *o, struct config *c)
+{
+    struct engine_options options = {.name = o->files.paths[0],
+                                     .control = o->control,
+                                     .load = load_again,
+                                     .load_ctx = &o->files};
+    const char *pid_path = o->pid_file ? o->pid_file : c->pid_file;
+    char *pid_file cleanup(free_text) = pid_path ? strdup(pid_path) : NULL;
+    bool background = (o->daemon || c->daemon) && !o->foreground;
     struct engine *engine;
     struct err e = {""};
-    int result;
+    int result = 0, pid_fd = -1;
 
-    log_init("lb", (enum log_level)c->log_level, LOG_TARGET_AUTO);
-    result = engine_new(&engine, c, &options, &e);
+    log_init("lb", o->quiet ? LOG_LEVEL_ERR : (enum log_level)c->log_level, LOG_TARGET_AUTO);
+    if (background)
+        result = process_daemonize(&e);
+    if (result == 0 && pid_file)
+        result = pid_fd = process_pid_file(pid_file, &e);
+    if (result < 0)
+        config_free(c);
+    else
+        result = engine_new(&engine, c, &options, &e);
     if (result == 0) {
         process_notify("READY=1");
         log_notice("ready");
+        if (background)
+            process_daemon_ready(EXIT_SUCCESS);
         result = engine_run(engine, &e);
         engine_free(engine);
     }
+    if (pid_fd >= 0)
+        process_pid_file_remove(pid_file, pid_fd);
     if (result < 0)
         log_err("%s", e.text);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* -1: go on. */
-static int parse(int argc, char **argv, struct options *o)
+static int with_configuration(struct options *o)
 {
-    static const struct option longs[] = {
-        {"file", required_argument, NULL, 'f'}, {"test", no_argument, NULL, 't'},
-        {"schema", no_argument, NULL, 's'},     {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
-    };
-    int c;
+    struct config *c = load(o);
+    int status = EXIT_SUCCESS;
 
-    while ((c = getopt_long(argc, argv, "f:tvh", longs, NULL)) != -1) {
-        if (c == 'f')
-            o->path = optarg;
-        else if (c == 't')
-            o->test = true;
-        else if (c == 's')
-            o->schema = true;
-        else if (c == 'v')
-            return puts("lb " LB_VERSION), 0;
-        else
-            return usage(c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
-    }
-    if (optind == argc)
-        return -1;
-    fprintf(stderr, "lb: what is \"%s\"?\n", argv[optind]);
-    return 2;
+    if (!c)
+        return EXIT_FAILURE;
+    if (o->job == OPTIONS_SERVE)
+        return serve(o, c);
+    if (o->job == OPTIONS_CONVERT)
+        status = print_native(c);
+    else if (o->took_check)
+        puts("Configuration file is valid");
+    else
+        printf("%s is valid\n", o->files.paths[0]);
+    config_free(c);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.path = CONFIG_PATH_DEFAULT};
-    int status = parse(argc, argv, &o);
+    struct options o;
 
-    if (status >= 0)
-        return status;
-    if (o.schema)
+    if (options_parse(argc, argv, &o) < 0)
+        return 2;
+    switch (o.job) {
+    case OPTIONS_SERVE:
+    case OPTIONS_TEST:
+    case OPTIONS_CONVERT:
+        return with_configuration(&o);
+    case OPTIONS_SCHEMA:
         return print_schema();
-    struct config *c = load(o.path);
-    if (!c)
-        return EXIT_FAILURE;
-    if (!o.test)
-        return serve(&o, c);
-    config_free(c);
-    printf("%s is valid\n", o.path);
-    return EXIT_SUCCESS;
+    case OPTIONS_VERSION:
+        puts("lb " LB_VERSION);
+        return EXIT_SUCCESS;
+    case OPTIONS_HELP:
+        options_usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    return 2;
 }
