@@ -258,6 +258,10 @@ static const struct conf_key instance_keys[] = {
     INSTANCE(CONF_OBJECT, unicast, "unicast", "adverts to named peers, not to the group",
              .table = &unicast_table),
     INSTANCE(CONF_OBJECT, garp, "garp", "how addresses are announced", .table = &garp_table),
+    INSTANCE(CONF_SPAN, lease, "lease",
+             "lifetime that the kernel gives the addresses; a vrrpd that hangs loses them after "
+             "that. \"0s\" for ever",
+             .def = "3s", .max = HOUR_US),
     INSTANCE(CONF_BOOL, two_nodes, "two_nodes",
              "there is only one other router: when it leaves, take over at once"),
     INSTANCE(CONF_NAMED, track, "track",

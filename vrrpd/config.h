@@ -136,6 +136,7 @@ struct config_instance {
     char *password; /* version 2; NULL: no authentication */
     bool strict;
     bool two_nodes;
+    struct span lease;       /* 0: none */
     struct conf_list track;  /* struct config_track */
     struct conf_list notify; /* struct config_notify */
 };

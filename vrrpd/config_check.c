@@ -296,6 +296,15 @@ static struct conf_pos place_of(const struct config_instance *in, const char *co
     return conf_at(in, NULL);
 }
 
+/* The kernel counts lifetimes in whole seconds, and the loop must be able to be late once. */
+static int check_lease(const struct config_instance *in, struct conf_report *r)
+{
+    if (!in->lease.us || in->lease.us >= span_s(2).us)
+        return 0;
+    return conf_say(r, CONF_ERROR, conf_at(in, "lease"), "the shortest is \"2s\"; \"0s\" is none",
+                    "a lease this short would take the addresses from a router that is well");
+}
+
 static int check_vrrp(const struct config_instance *in, struct conf_report *r)
 {
     struct config_vrrp v;
@@ -320,7 +329,7 @@ static int check_instance(const struct config *c, const struct config_instance *
 {
     const int errs[] = {
         name_is_plain(&in->obj, r),  check_addresses(in, r),          check_unicast(in, r),
-        check_hooks(&in->notify, r), check_instance_tracks(c, in, r),
+        check_hooks(&in->notify, r), check_instance_tracks(c, in, r), check_lease(in, r),
     };
     for (size_t i = 0; i < ARRAY_LEN(errs); i++)
         if (errs[i] < 0)

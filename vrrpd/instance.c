@@ -87,7 +87,9 @@ static void on_vip_news(void *ctx, const struct vip_news *news)
         snprintf(others, sizeof(others), " and %zu others", MAX(news->lost, news->back) - 1);
     snprintf(r.instance, sizeof(r.instance), "%s", in->name);
     snprintf(r.text, sizeof(r.text), "%s%s %s %s%s", text, others,
-             news->lost ? "was removed by somebody else from" : "is in place on",
+             news->expired ? "expired, because vrrpd did not run for a while, on"
+             : news->lost  ? "was removed by somebody else from"
+                           : "is in place on",
              news->one->link->name,
              !news->lost  ? ", after it could not be added before"
              : news->back ? ": put back"
@@ -100,7 +102,7 @@ static void on_vip_news(void *ctx, const struct vip_news *news)
 static int make_vips(struct instance *in, const struct config_instance *conf, struct vip_set *out,
                      struct err *e)
 {
-    *out = (struct vip_set){.fn = on_vip_news, .ctx = in};
+    *out = (struct vip_set){.fn = on_vip_news, .ctx = in, .lease = conf->lease};
     out->v = calloc(conf->addresses.n + 1, sizeof(*out->v));
     if (!out->v)
         return err_set(e, -ENOMEM, "out of memory");

@@ -20,7 +20,7 @@ struct vips {
     struct netlink *nl;
     struct link_observer observer;
     struct loop_work work;
-    struct timer retry;
+    struct timer retry, renew;
     struct list sets;
     struct vip *buckets[BUCKETS];
 };
@@ -66,12 +66,26 @@ static struct nl_msg *message(int type, int flags, const struct addr_prefix *p, 
     return NULL;
 }
 
+struct span vips_lease(const struct vip_set *set)
+{
+    int64_t least_us = 3 * span_s(1).us * (int64_t)set->n / VIP_RENEWALS_PER_S;
+    int64_t us = MAX(set->lease.us, least_us);
+
+    return set->lease.us ? span_s((us + 999999) / 1000000) : span_us(0);
+}
+
 static struct nl_msg *add_message(const struct vip *v)
 {
     struct nl_msg *m =
         message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &v->address, v->link->index, v->scope);
+    uint32_t seconds = (uint32_t)(vips_lease(v->set).us / 1000000);
+    /* A host prefix of IPv6 shall not become the source of the node's own connections. */
+    bool host = v->address.addr.family == AF_INET6 && v->address.len == 128;
+    struct ifa_cacheinfo life = {.ifa_valid = seconds ? seconds : UINT32_MAX};
 
+    life.ifa_prefered = host ? 0 : life.ifa_valid;
     if (m && nla_put_u8(m, IFA_PROTO, VIP_MARK) == 0 &&
+        nla_put(m, IFA_CACHEINFO, sizeof(life), &life) == 0 &&
         (!v->label || nla_put_string(m, IFA_LABEL, v->label) == 0))
         return m;
     nlmsg_free(m);
@@ -123,6 +137,58 @@ static bool any_wanted_missing(const struct vip_set *set)
     return false;
 }
 
+/* ---- the lease ---- */
+
+static void schedule_renewal(struct vips *vs, struct vip_set *set)
+{
+    struct mono now = loop_now(vs->loop);
+
+    set->renewed = now;
+    set->renew_at = set->lease.us ? mono_add(now, span_us(vips_lease(set).us / 3)) : MONO_NEVER;
+    if (!mono_is_never(set->renew_at) && (!vs->renew.armed || set->renew_at.us < vs->renew.at.us))
+        loop_timer_arm(vs->loop, &vs->renew, set->renew_at);
+}
+
+static void renew_set(struct vips *vs, struct vip_set *set)
+{
+    netlink_begin(vs->nl, add_failed, NULL);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i].held)
+            add_one(vs, &set->v[i]);
+    netlink_end(vs->nl);
+    schedule_renewal(vs, set);
+}
+
+static bool any_held(const struct vip_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i].held)
+            return true;
+    return false;
+}
+
+static void on_renew(struct timer *t, struct mono now)
+{
+    struct vips *vs = container_of(t, struct vips, renew);
+    struct mono next = MONO_NEVER;
+
+    list_for_each (it, &vs->sets) {
+        struct vip_set *set = list_entry(it, struct vip_set, node);
+        if (!any_held(set))
+            set->renew_at = MONO_NEVER;
+        else if (set->renew_at.us <= now.us)
+            renew_set(vs, set);
+        next = mono_min(next, set->renew_at);
+    }
+    loop_timer_arm(vs->loop, &vs->renew, next);
+}
+
+/* The lease of what was lost had run out: it was not renewed for so long. */
+static bool has_expired(const struct vips *vs, const struct vip_set *set)
+{
+    return set->lease.us && mono_diff(loop_now(vs->loop), set->renewed).us >= vips_lease(set).us;
+}
+
 size_t vips_add(struct vips *vs, struct vip_set *set)
 {
     netlink_begin(vs->nl, add_failed, NULL);
@@ -137,6 +203,7 @@ size_t vips_add(struct vips *vs, struct vip_set *set)
     size_t missing = vips_missing(set);
     if (missing && !vs->retry.armed)
         loop_timer_after(vs->loop, &vs->retry, span_s(1));
+    schedule_renewal(vs, set);
     return missing;
 }
 
@@ -162,16 +229,19 @@ void vips_remove(struct vips *vs, struct vip_set *set)
 
 static void put_back_set(struct vips *vs, struct vip_set *set, bool all)
 {
-    struct vip_news news = {0};
+    struct vip_news news = {.expired = set->expired};
+
+    set->expired = false;
 
     netlink_begin(vs->nl, add_failed, NULL);
     for (size_t i = 0; i < set->n; i++) {
         struct vip *v = &set->v[i];
-        bool try = v->wanted && !v->held && (all || (v->lost && v->losses <= VIP_LOSSES_PER_S));
+        bool try =
+            v->wanted && !v->held && (all || v->late || (v->lost && v->losses <= VIP_LOSSES_PER_S));
         news.lost += v->wanted && v->lost;
         if (v->wanted && v->lost)
             news.one = v;
-        v->lost = false;
+        v->lost = v->late = false;
         v->seen = try;
         if (try)
             add_one(vs, v);
@@ -184,6 +254,8 @@ static void put_back_set(struct vips *vs, struct vip_set *set, bool all)
             news.one = v;
         }
     }
+    if (news.back)
+        schedule_renewal(vs, set);
     if ((news.lost || news.back) && set->fn)
         set->fn(set->ctx, &news);
 }
@@ -224,9 +296,17 @@ static void lose(struct vips *vs, struct vip *v)
     v->held = false;
     v->lost = true;
     v->losses++;
+    v->set->expired |= has_expired(vs, v->set);
     loop_work_add(vs->loop, &vs->work);
     if (!vs->retry.armed)
         loop_timer_after(vs->loop, &vs->retry, span_s(1));
+}
+
+/* Not lost, but to be added at the end of the turn. */
+static void come_back(struct vips *vs, struct vip *v)
+{
+    v->late = true;
+    loop_work_add(vs->loop, &vs->work);
 }
 
 static void on_address(void *ctx, int index, const struct addr_prefix *p, uint8_t mark, bool there)
@@ -244,19 +324,23 @@ static void on_address(void *ctx, int index, const struct addr_prefix *p, uint8_
         lose(vs, v);
 }
 
-/* An interface that was deleted took its addresses along without a word about each. */
+/* An interface that was deleted took its addresses along without a word about each; one that has
+ * come gets those that wait for it. */
 static void on_link(void *ctx, const struct link *link)
 {
     struct vips *vs = ctx;
 
-    if (link->index)
-        return;
     list_for_each (it, &vs->sets) {
         struct vip_set *set = list_entry(it, struct vip_set, node);
         for (size_t i = 0; i < set->n; i++) {
             struct vip *v = &set->v[i];
             if (v->link != link)
                 continue;
+            if (link->index) {
+                if (v->wanted && !v->held && v->error == ENODEV)
+                    come_back(vs, v);
+                continue;
+            }
             v->deletions = 0;
             lose(vs, v);
         }
@@ -324,6 +408,7 @@ int vips_new(struct vips **out, struct loop *loop, struct links *links, struct n
         .nl = nl,
         .work = {.fn = on_work},
         .retry = TIMER_INIT(on_retry),
+        .renew = TIMER_INIT(on_renew),
         .observer = {.changed = on_link, .address = on_address, .resync = on_resync, .ctx = vs},
     };
     list_init(&vs->sets);
@@ -339,13 +424,18 @@ void vips_free(struct vips *vs)
     links_forget(vs->links, &vs->observer);
     loop_work_cancel(vs->loop, &vs->work);
     loop_timer_disarm(vs->loop, &vs->retry);
+    loop_timer_disarm(vs->loop, &vs->renew);
     free(vs);
 }
 
 void vips_register(struct vips *vs, struct vip_set *set)
 {
     list_push_back(&vs->sets, &set->node);
+    set->renew_at = MONO_NEVER;
+    if (any_held(set))
+        schedule_renewal(vs, set);
     for (size_t i = 0; i < set->n; i++) {
+        set->v[i].set = set;
         struct vip **bucket = &vs->buckets[bucket_of(&set->v[i].address.addr)];
         set->v[i].next = *bucket;
         *bucket = &set->v[i];

@@ -8,6 +8,10 @@
  * An address that somebody else removes is put back at the end of the turn in which the kernel told
  * it, at most VIP_LOSSES_PER_S times a second; one that could not be put in place is tried again
  * each second.
+ *
+ * A set may have a lease: its addresses are added with that lifetime, which the loop renews three
+ * times as often. So the kernel takes them away from a daemon that is stopped or hangs. Not more
+ * than VIP_RENEWALS_PER_S addresses are renewed each second; the lease of many is longer.
  */
 #pragma once
 
@@ -24,6 +28,7 @@
 enum {
     VIP_MARK = 112, /* VRRP's own protocol number; the kernel itself uses 1 to 3 */
     VIP_LOSSES_PER_S = 5,
+    VIP_RENEWALS_PER_S = 200,
 };
 
 struct vips; /* all of them, one a daemon */
@@ -40,7 +45,7 @@ struct vip {
     int error;   /* errno of the last attempt to add it; 0: none */
 
     /* Private. */
-    bool lost, seen;
+    bool lost, late, seen;
     unsigned losses;    /* within the last second */
     unsigned deletions; /* of ours that the kernel has not told yet */
     struct vip_set *set;
@@ -50,6 +55,7 @@ struct vip {
 /* What happened to a set's addresses without its doing, in one turn. */
 struct vip_news {
     size_t lost;           /* removed by somebody else */
+    bool expired;          /* in fact by the kernel, because the lease was not renewed in time */
     size_t back;           /* of these and of those that failed before: in place again */
     const struct vip *one; /* an example, for the log */
 };
@@ -62,8 +68,17 @@ struct vip_set {
     size_t n;
     vip_news_fn *fn;
     void *ctx;
-    struct list node; /* private */
+    struct span lease; /* as configured; 0: addresses stay until they are removed */
+
+    /* Private. */
+    struct mono renewed; /* when the kernel was last told */
+    struct mono renew_at;
+    bool expired;
+    struct list node;
 };
+
+/* What the kernel is told: whole seconds, long enough for the number of addresses. 0: for ever. */
+struct span vips_lease(const struct vip_set *set);
 
 int vips_new(struct vips **out, struct loop *loop, struct links *links, struct netlink *nl,
              struct err *e);
