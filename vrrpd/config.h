@@ -134,6 +134,7 @@ struct config_instance {
     struct config_unicast unicast;
     struct config_garp garp;
     char *password; /* version 2; NULL: no authentication */
+    bool accept;    /* packets to the addresses, Accept_Mode */
     bool strict;
     bool two_nodes;
     struct span lease;       /* 0: none */

@@ -48,6 +48,7 @@ int config_vrrp_init(struct config_vrrp *out, const struct config_instance *in, 
     c.preempt = in->preempt;
     c.preempt_delay = in->preempt_delay;
     c.start_delay = in->start_delay;
+    c.accept = in->accept;
     c.strict = in->strict;
     if (in->password) {
         c.auth = PACKET_AUTH_TEXT;

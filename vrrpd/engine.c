@@ -5,6 +5,7 @@
 #include "vrrpd/instance.h"
 #include "vrrpd/metrics.h"
 #include "vrrpd/metrics_http.h"
+#include "vrrpd/net/nft.h"
 #include "vrrpd/status.h"
 #include "vrrpd/sync_group.h"
 #include "vrrpd/wire.h"
@@ -232,6 +233,7 @@ void engine_free(struct engine *e)
     notifier_free(e->notifier);
     trackers_free(e->trackers);
     children_free(e->children);
+    nft_free(e->nft);
     garp_free(e->garp);
     vips_free(e->vips);
     links_free(e->links);

@@ -36,6 +36,7 @@ struct engine {
     struct links *links;
     struct vips *vips;
     struct garp *garp;
+    struct nft *nft; /* NULL: no instance has needed it yet */
     struct trackers *trackers;
     struct tracking tracking;
     struct notifier *notifier;

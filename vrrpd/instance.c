@@ -341,6 +341,7 @@ void instance_free(struct instance *in)
     notify_free(in->notify);
     wire_leave(in->wire, in->vrrp.conf.vrid);
     vips_remove(in->engine->vips, &in->vips);
+    perform_filter(in, false);
     vips_unregister(in->engine->vips, &in->vips);
     free(in->vips.v);
     config_vrrp_fini(&in->core);
@@ -385,15 +386,18 @@ static void replace_vips(struct instance *in, struct vip_set *fresh)
             to->wanted = from->wanted;
             to->held = from->held;
             to->deletions = from->deletions;
-            from->held = false;
+            from->held = from->wanted = false;
             break;
         }
     }
+    bool filtered = in->filtered;
+    perform_filter(in, false);
     vips_remove(vs, &in->vips);
     vips_unregister(vs, &in->vips);
     free(old);
     in->vips = *fresh;
     vips_register(vs, &in->vips);
+    perform_filter(in, filtered);
 }
 
 int instance_rebase(struct instance *in, const struct config_instance *conf, struct err *err)
@@ -438,7 +442,7 @@ int instance_change(struct instance *in, const struct config_instance *conf, str
     in->core = core;
     if (in->vrrp.state == VRRP_ACTIVE && vips_missing(&in->vips)) {
         /* One that adverts do not list: the core has not noticed. */
-        vips_add(in->engine->vips, &in->vips);
+        perform_addresses(in, conf->accept || conf->priority == PACKET_PRIORITY_OWNER);
         instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_ADDRESSES_READY});
     }
     instance_link_changed(in);

@@ -49,6 +49,7 @@ struct instance {
     struct loop_work work;
     struct timer address_timer;
 
+    bool filtered; /* packets to its addresses are dropped */
     char fault_text[HISTORY_TEXT_MAX]; /* what is at fault, for people; "" nothing */
 
     uint64_t rejects[PACKET_OUTCOMES];

@@ -7,6 +7,7 @@
 #include "common/rt/log.h"
 #include "vrrpd/engine.h"
 #include "vrrpd/explain.h"
+#include "vrrpd/net/nft.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,8 +61,41 @@ static void log_missing(struct instance *in)
     }
 }
 
-static void add_addresses(struct instance *in)
+/* Its addresses in a row; NULL without memory. */
+static struct addr *list_addresses(const struct instance *in)
 {
+    struct addr *list = calloc(in->vips.n + 1, sizeof(*list));
+
+    for (size_t i = 0; list && i < in->vips.n; i++)
+        list[i] = in->vips.v[i].address.addr;
+    return list;
+}
+
+/* A6. What cannot be filtered is said, and the address is held all the same: a router that forwards
+ * is of more use than one that refuses to. */
+void perform_filter(struct instance *in, bool drop)
+{
+    struct engine *eng = in->engine;
+    struct addr *list = drop || in->filtered ? list_addresses(in) : NULL;
+    struct err e = {0};
+    int err = 0;
+
+    if (!list)
+        return;
+    if (drop && !eng->nft)
+        err = nft_new(&eng->nft, &e);
+    if (!err)
+        err = drop ? nft_drop(eng->nft, list, in->vips.n, &e)
+                   : nft_pass(eng->nft, list, in->vips.n, &e);
+    in->filtered = drop && !err;
+    if (err)
+        log_err("instance %s: %s", in->name, e.text);
+    free(list);
+}
+
+void perform_addresses(struct instance *in, bool accept)
+{
+    perform_filter(in, !accept);
     size_t missing = vips_add(in->engine->vips, &in->vips);
 
     if (!missing)
@@ -100,10 +134,11 @@ static void perform_on_network(struct instance *in, const struct vrrp_action *a)
         send_advert(in, a->priority);
         return;
     case VRRP_ACTION_ADDRESSES_ADD:
-        add_addresses(in);
+        perform_addresses(in, a->accept);
         return;
     case VRRP_ACTION_ADDRESSES_REMOVE:
         vips_remove(in->engine->vips, &in->vips);
+        perform_filter(in, false);
         return;
     case VRRP_ACTION_ANNOUNCE:
         announce(in);
