@@ -41,7 +41,12 @@ def enter(on_keep=None):
         _outer(init, keep_read, on_keep)
     os.close(keep_read)
     system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
-    _mounts()
+    try:
+        _mounts()
+    except OSError as error:
+        sys.stderr.write(f"no sandbox on this machine: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
     main = os.fork()
     if main:
         _init(main, keep_write)
