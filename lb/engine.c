@@ -215,6 +215,7 @@ static int set_up(struct engine *e, const struct config *c, struct err *err)
     int result = loop_new(&e->loop, err);
 
     e->started = loop_clock();
+    tables_init(&e->tables, e->loop);
     e->log_timer = TIMER_INIT(on_log_timer);
     e->stop_timer = TIMER_INIT(on_stop_timer);
     e->n_workers = c->threads ? (unsigned)c->threads : MIN(usable_cores(), CONFIG_THREADS_MAX);
@@ -279,6 +280,7 @@ void engine_free(struct engine *e)
     plan_unref(e->plan);
     e->plan = NULL;
     reload_pools_retire(e);
+    tables_fini(&e->tables);
     children_free(e->children);
     log_sinks_free(e->sinks);
     loop_free(e->loop);

@@ -10,6 +10,7 @@
 #include "lb/check/check.h"
 #include "lb/log_sinks.h"
 #include "lb/plan.h"
+#include "lb/tables.h"
 #include "lb/worker.h"
 
 #include <stdbool.h>
@@ -42,6 +43,7 @@ struct engine {
     struct mono stop_until;
 
     struct plan *plan; /* newest; held */
+    struct tables tables;
     struct pool **slots;
     unsigned n_slots;
     struct check **checks;

@@ -3,6 +3,7 @@
 #include "common/base/parse.h"
 #include "common/rt/file.h"
 #include "lb/server_addr.h"
+#include "lb/tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -201,6 +202,10 @@ static void free_listener(struct plan_listener *l)
 
 static void free_pool(struct plan_pool *p)
 {
+    for (size_t i = 0; i < p->n_sticks; i++)
+        table_unref(p->sticks[i].table);
+    free(p->sticks);
+    table_unref(p->table);
     pool_unref(p->pool);
     free(p->forward.except);
     free_answers(&p->answers);

@@ -42,6 +42,13 @@ struct plan_answers {
     size_t n;
 };
 
+struct table;
+
+struct plan_stick {
+    enum config_stick_what what;
+    struct table *table; /* held */
+};
+
 struct plan_pool {
     const struct config_pool *conf;
     struct pool *pool; /* held */
@@ -52,6 +59,9 @@ struct plan_pool {
     struct config_timeouts t;
     struct plan_forward forward;
     struct plan_answers answers;
+    struct table *table; /* its own stick table, held; NULL: none */
+    struct plan_stick *sticks;
+    size_t n_sticks;
     bool special; /* a server has a source, a PROXY header, or no port of its own */
     bool has_cookie;
     struct cookie_conf cookie;

@@ -82,6 +82,8 @@ static int prepare(struct engine *e, struct plan *p, struct err *err)
 {
     int result = open_logs(e, p, err);
 
+    if (result == 0)
+        result = tables_open(&e->tables, p, err);
     for (size_t i = 0; i < p->n_pools && result == 0; i++)
         result = reload_pool_open(e, &p->pools[i], err);
     for (size_t i = 0; i < p->n_listeners && result == 0; i++)
@@ -118,6 +120,7 @@ static void commit(struct engine *e, struct plan *p)
     e->plan = p;
     workers_publish(e->workers, p);
     reload_pools_retire(e);
+    tables_commit(&e->tables, p);
     plan_unref(old);
 }
 
@@ -131,6 +134,7 @@ int reload_apply(struct engine *e, struct config *c, struct err *err)
     if (result < 0) {
         plan_unref(p);
         reload_pools_retire(e);
+        tables_discard(&e->tables);
         return result;
     }
     commit(e, p);

@@ -1,6 +1,7 @@
 #include "lb/session/attempt.h"
 
 #include "lb/session/flow.h"
+#include "lb/session/sticky.h"
 #include "lb/worker.h"
 
 #include <errno.h>
@@ -41,6 +42,8 @@ int attempt_begin(struct attempt *a, const struct plan_pool *pool, struct server
     a->up = worker_upstream(worker_of(a), pool);
     if (!a->up)
         return -ENOMEM;
+    if (!want && pool->n_sticks)
+        want = sticky_find(pool, balancer_members(a->up->balancer), a->client, now_of(a));
     a->want = want ? server_ref(want) : NULL;
     a->state = ATTEMPT_IDLE;
     return 0;
@@ -120,6 +123,8 @@ static enum attempt_result stands(struct attempt *a)
     a->state = ATTEMPT_READY;
     a->deadline = MONO_NEVER;
     a->connected_at = now_of(a);
+    if (a->pool->n_sticks)
+        sticky_store(a->pool, a->server, a->client, now_of(a), false);
     return ATTEMPT_DONE;
 }
 

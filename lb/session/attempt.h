@@ -74,7 +74,8 @@ struct attempt {
 void attempt_init(struct attempt *a, const struct attempt_ops *ops, const struct conn_ops *conn_ops,
                   void *session, struct client *client);
 
-/* From the beginning, at this pool. -ENOMEM if the worker does not know it. */
+/* From the beginning, at this pool. `want`: the server that the client's cookie names; NULL: none,
+ * then stick rules are asked. -ENOMEM if the worker does not know the pool. */
 int attempt_begin(struct attempt *a, const struct plan_pool *pool, struct server *want);
 
 /* Goes on as far as possible; call it again after each event and when `deadline` has come. */

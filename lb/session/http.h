@@ -67,6 +67,7 @@ struct exchange {
     bool bare_head;   /* what was read belongs to no valid request */
     bool replay;      /* the whole request is still in its buffer */
     bool scratch_own; /* w->scratch->head is this request's */
+    bool silent;      /* is not logged */
     bool linger;      /* unread input is to be thrown away before the end */
 
     struct flow up, down; /* request and response */

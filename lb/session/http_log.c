@@ -46,7 +46,7 @@ void http_log(struct exchange *x)
     struct access_record *r = &x->log;
     const struct config_access *c = &x->front->conf->access;
 
-    if (!x->front->sinks || !c->enabled)
+    if (!x->front->sinks || !c->enabled || x->silent)
         return;
     if (c->skip_null && !r->has_request && !x->up.buf)
         return;

@@ -2,6 +2,7 @@
  * The response's way back.
  */
 #include "lb/session/http.h"
+#include "lb/session/sticky.h"
 
 #include <time.h>
 
@@ -84,6 +85,8 @@ static enum http_step final(struct exchange *x)
 
     x->log.status = head->status;
     x->log.responded = worker_now(x->w);
+    if (x->back->n_sticks)
+        sticky_store(x->back, x->to.server, x->client, worker_now(x->w), true);
     x->server_keep &= head->keep_alive && is_delimited(head);
     x->client_keep &= is_delimited(head);
     f->bare = head->body == HTTP1_BODY_CHUNKED && !x->minor;

@@ -63,10 +63,23 @@ static bool may_reuse(const struct exchange *x)
     return false;
 }
 
+/* A question of whoever watches this node; answered here, not logged. */
+static bool is_monitor(const struct exchange *x)
+{
+    const char *uri = x->front->conf->monitor_uri;
+
+    return uri && strlen(uri) == x->target.len &&
+           memcmp(x->up.buf->data + x->request_at + x->target.at, uri, x->target.len) == 0;
+}
+
 enum http_step http_route(struct exchange *x)
 {
     const struct upstream *up;
 
+    if (is_monitor(x)) {
+        x->silent = true;
+        return http_answer(x, 200, 'L', 'R');
+    }
     x->back = x->front->pool;
     if (!x->back)
         return http_answer(x, 503, 'S', 'C');
