@@ -321,6 +321,10 @@ static const struct conf_key config_keys[] = {
              "name of this node for status and hooks; the host's name unless given", .max = 64),
     CONF_KEY(CONF_STRING, struct config, control, "control", "path of the control socket",
              .def = CONFIG_SOCKET_DEFAULT, .max = 107),
+    CONF_KEY(
+        CONF_BOOL, struct config, guardian, "guardian",
+        "a parent process that takes the addresses away when vrrpd crashes, and starts it again",
+        .def = "true"),
     CONF_KEY(CONF_ADDR_PORT, struct config, metrics, "metrics",
              "address and port for GET /metrics (OpenMetrics), such as \"127.0.0.1:9112\""),
     CONF_KEY(CONF_STRING, struct config, script_user, "script_user",

@@ -154,6 +154,7 @@ struct config {
     struct conf_obj obj;
     char *node;               /* this node's name; NULL: the host's */
     char *control;            /* path of the control socket */
+    bool guardian;            /* a parent process that cleans up after a crash */
     struct addr_port metrics; /* GET /metrics over HTTP; port 0: not served */
     char *script_user; /* scripts and hooks run as; NULL: vrrpd's own user, without capabilities */
     int log;           /* enum log_level */

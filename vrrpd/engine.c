@@ -2,6 +2,7 @@
 
 #include "common/rt/log.h"
 #include "vrrpd/commands.h"
+#include "vrrpd/guardian.h"
 #include "vrrpd/instance.h"
 #include "vrrpd/metrics.h"
 #include "vrrpd/metrics_http.h"
@@ -81,12 +82,15 @@ void engine_stop(struct engine *e, const char *why)
 {
     struct history_record r = {.kind = HISTORY_DAEMON};
 
+    if (e->stopping && mono_diff(loop_now(e->loop), e->stop_began).us < span_s(1).us)
+        return;
     if (e->stopping) {
         log_warning("%s again: stopping at once", why);
         loop_stop(e->loop);
         return;
     }
     e->stopping = true;
+    e->stop_began = loop_now(e->loop);
     snprintf(r.text, sizeof(r.text), "stopping: %s", why);
     history_add(e->history, LOG_LEVEL_NOTICE, &r);
     for (size_t i = 0; i < e->instance_count; i++)
@@ -167,6 +171,16 @@ static int start_instances(struct engine *e, struct err *err)
     return 0;
 }
 
+static void tell_restart(struct engine *e)
+{
+    struct history_record r = {.kind = HISTORY_DAEMON};
+
+    if (!e->guardian || !e->guardian->last[0])
+        return;
+    snprintf(r.text, sizeof(r.text), "started again by the guardian: %s", e->guardian->last);
+    history_add(e->history, LOG_LEVEL_WARNING, &r);
+}
+
 static void reap(struct engine *e)
 {
     struct history_record r = {.kind = HISTORY_ADDRESS};
@@ -180,7 +194,7 @@ static void reap(struct engine *e)
 }
 
 int engine_new(struct engine **out, struct loop *loop, const char *config_path,
-               struct config *config, struct err *err)
+               struct config *config, struct guardian *guardian, struct err *err)
 {
     struct engine *e = calloc(1, sizeof(*e));
 
@@ -192,6 +206,7 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
         .loop = loop,
         .config_path = config_path,
         .config = config,
+        .guardian = guardian,
         .started = loop_clock(),
         .observer = {.changed = on_link, .ctx = e},
         .settled = {.fn = on_settled},
@@ -201,8 +216,10 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
     int r = start_rooms(e, err);
     r = r ? r : start_control(e, err);
     r = r ? r : engine_serve_metrics(e, NULL, err);
-    if (!r)
+    if (!r) {
+        tell_restart(e);
         reap(e);
+    }
     r = r ? r : start_instances(e, err);
     r = r ? r : sync_groups_apply(e, err);
     if (r) {

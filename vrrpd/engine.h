@@ -44,6 +44,7 @@ struct engine {
     struct metrics_http *metrics; /* NULL: not configured */
     struct link_observer observer;
 
+    struct guardian *guardian; /* NULL: there is none */
     const char *config_path;
     struct config *config;
     struct instance **instances; /* in the order of the configuration */
@@ -54,6 +55,7 @@ struct engine {
     struct list groups; /* struct sync_group */
 
     bool maintenance;
+    struct mono stop_began;
     bool stopping; /* instances are shut down */
     bool draining; /* hooks are waited for */
     bool stopped;  /* in good order */
@@ -62,16 +64,18 @@ struct engine {
     uint64_t reloads, reloads_failed;
 };
 
-/* Builds everything and starts the instances. Takes `config` over, also on failure. */
+/* Builds everything and starts the instances. Takes `config` over, also on failure. `guardian` is
+ * what it shares with its guardian, or NULL. */
 int engine_new(struct engine **out, struct loop *loop, const char *config_path,
-               struct config *config, struct err *e);
+               struct config *config, struct guardian *guardian, struct err *e);
 
 /* Takes it down without a word to anybody (after engine_stop() has run its course, or when the
  * start failed). NULL-safe. */
 void engine_free(struct engine *e);
 
 /* Adverts of priority 0, addresses gone, notify STOP run to its end (bounded), then the loop stops.
- * A second call stops at once. */
+ * A second call stops at once, unless it comes within a second: a service manager and the guardian
+ * send the same signal. */
 void engine_stop(struct engine *e, const char *why);
 
 /* NULL if there is none. */

@@ -2,6 +2,7 @@
 
 #include "common/rt/log.h"
 #include "vrrpd/engine.h"
+#include "vrrpd/guardian.h"
 #include "vrrpd/hooks.h"
 #include "vrrpd/perform.h"
 #include "vrrpd/sync_group.h"
@@ -30,6 +31,8 @@ void instance_step(struct instance *in, const struct vrrp_event *ev)
     vrrp_step(&in->vrrp, ev, loop_now(in->engine->loop), &actions);
     perform(in, &actions);
     rearm(in);
+    if (in->farewell && farewell_differs(in->farewell, &in->vrrp, ev->kind))
+        farewell_update(in->farewell, &in->vrrp, in->link->index);
     if (in->group)
         sync_group_run(in->group);
 }
@@ -281,6 +284,8 @@ static int connect_all(struct instance *in, struct err *e)
     const struct config_instance *conf = in->conf;
     int err;
 
+    if (eng->guardian)
+        in->farewell = farewell_take(eng->guardian->farewells, eng->guardian->farewell_count);
     in->link = links_named(eng->links, conf->interface);
     if (!in->link)
         return err_set(e, -ENOMEM, "out of memory");
@@ -333,6 +338,7 @@ void instance_free(struct instance *in)
     if (!in)
         return;
     sync_group_leave(in);
+    farewell_release(in->farewell);
     loop_timer_disarm(in->engine->loop, &in->timer);
     loop_timer_disarm(in->engine->loop, &in->address_timer);
     if (in->address_failed)

@@ -11,6 +11,7 @@
 #include "vrrpd/config.h"
 #include "vrrpd/config_vrrp.h"
 #include "vrrpd/core/vrrp.h"
+#include "vrrpd/farewell.h"
 #include "vrrpd/history.h"
 #include "vrrpd/net/addr.h"
 #include "vrrpd/notify.h"
@@ -35,6 +36,7 @@ struct instance {
 
     const struct link *link;
     struct wire *wire;
+    struct farewell *farewell; /* NULL: no guardian */
     struct vip_set vips;
     struct tracking_user tracking;
     struct notify *notify;
@@ -49,7 +51,7 @@ struct instance {
     struct loop_work work;
     struct timer address_timer;
 
-    bool filtered; /* packets to its addresses are dropped */
+    bool filtered;                     /* packets to its addresses are dropped */
     char fault_text[HISTORY_TEXT_MAX]; /* what is at fault, for people; "" nothing */
 
     uint64_t rejects[PACKET_OUTCOMES];

@@ -7,6 +7,7 @@
 #include "common/rt/process.h"
 #include "vrrpd/config.h"
 #include "vrrpd/engine.h"
+#include "vrrpd/guardian.h"
 #include "vrrpd/reload.h"
 #include "vrrpd/version.h"
 
@@ -134,7 +135,7 @@ static int take_signals(struct loop *loop, struct engine *e, struct err *err)
     return r ? r : loop_signal(loop, SIGHUP, on_hup, e, err);
 }
 
-static int run(const char *path, struct config *c, struct err *err)
+static int run(const char *path, struct config *c, struct guardian *g, struct err *err)
 {
     struct loop *loop = NULL;
     struct engine *e = NULL;
@@ -143,9 +144,10 @@ static int run(const char *path, struct config *c, struct err *err)
     if (r)
         config_free(c);
     else
-        r = engine_new(&e, loop, path, c, err);
+        r = engine_new(&e, loop, path, c, g, err);
     if (!r)
         r = take_signals(loop, e, err);
+    process_timer_slack(span_us(1), NULL);
     if (!r) {
         process_notify("READY=1");
         r = loop_run(loop, err);
@@ -156,9 +158,28 @@ static int run(const char *path, struct config *c, struct err *err)
     return r;
 }
 
+/* From here on there is a guardian, if it is wanted. A daemon that it starts again reads the file
+ * anew; should that be broken now, the last good one serves. */
+static int guard(const struct options *o, struct config **c, struct guardian **g, struct err *err)
+{
+    int r = (*c)->guardian ? guardian_start(g, CONFIG_INSTANCES_MAX, err) : 0;
+
+    if (r < 0 || !*g || !(*g)->restarts)
+        return r;
+    struct config *fresh = load(o->config);
+    if (!fresh) {
+        log_err("%s cannot be used now; running the configuration from before", o->config);
+        return 0;
+    }
+    config_free(*c);
+    *c = fresh;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.config = CONFIG_PATH_DEFAULT};
+    struct guardian *guardian = NULL;
     struct err err = {0};
     int status = parse_options(argc, argv, &o);
 
@@ -174,8 +195,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     log_init("vrrpd", (enum log_level)c->log, LOG_TARGET_AUTO);
-    process_timer_slack(span_us(1), NULL);
-    if (run(o.config, c, &err) < 0) {
+    if (guard(&o, &c, &guardian, &err) < 0 || run(o.config, c, guardian, &err) < 0) {
         log_err("%s", err.text);
         return EXIT_FAILURE;
     }

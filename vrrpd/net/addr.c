@@ -368,29 +368,43 @@ static void on_resync(void *ctx, bool begin)
 /* ---- reaping ---- */
 
 struct reap {
-    struct vips *vs;
+    struct vips *vs; /* NULL: none is wanted */
+    struct netlink *nl;
     size_t found;
 };
 
-static void reap_one(void *ctx, int index, const struct addr_prefix *p, uint8_t mark, bool there)
+static void reap_one(void *ctx, struct nlmsghdr *h)
 {
     struct reap *reap = ctx;
-    struct vip *v = find(reap->vs, index, p);
+    struct link_told t;
 
-    if (mark != VIP_MARK || (v && v->wanted))
+    if (h->nlmsg_type != RTM_NEWADDR || !link_read_address(h, &t) || t.mark != VIP_MARK)
+        return;
+    const struct vip *v = reap->vs ? find(reap->vs, t.index, &t.address) : NULL;
+    if (v && v->wanted)
         return;
     reap->found++;
-    netlink_add(reap->vs->nl, message(RTM_DELADDR, 0, p, index, 0), NULL);
+    netlink_add(reap->nl, message(RTM_DELADDR, 0, &t.address, t.index, 0), NULL);
+}
+
+static size_t reap(struct vips *vs, struct netlink *nl)
+{
+    struct reap reap = {.vs = vs, .nl = nl};
+
+    netlink_begin(nl, NULL, NULL);
+    netlink_dump(RTM_GETADDR, reap_one, &reap);
+    netlink_end(nl);
+    return reap.found;
 }
 
 size_t vips_reap(struct vips *vs)
 {
-    struct reap reap = {.vs = vs};
+    return reap(vs, vs->nl);
+}
 
-    netlink_begin(vs->nl, NULL, NULL);
-    links_each_address(vs->links, reap_one, &reap, NULL);
-    netlink_end(vs->nl);
-    return reap.found;
+size_t vips_flush(struct netlink *nl)
+{
+    return reap(NULL, nl);
 }
 
 /* ---- life ---- */

@@ -103,3 +103,6 @@ size_t vips_missing(const struct vip_set *set);
 
 /* Removes each address that carries our mark and that no set wants; how many there were. */
 size_t vips_reap(struct vips *vs);
+
+/* Removes every address that carries our mark. Needs no set: for the guardian. */
+size_t vips_flush(struct netlink *nl);

@@ -2,12 +2,11 @@
  * A node for each interface name that was ever heard of or asked for; the kernel's index comes and
  * goes. Messages only mark nodes; observers are told at the end of the batch, so that an interface
  * that goes down and up again in one breath is seen once, as it is.
- *
- * A dump is synchronous: the kernel answers it within the system calls that read it.
  */
 #include "vrrpd/net/link.h"
 
 #include "vrrpd/net/addr.h"
+#include "vrrpd/net/netlink.h"
 
 #include <errno.h>
 #include <linux/if_arp.h>
@@ -22,8 +21,7 @@
 enum {
     ANSWER = 32768,
     EVENTS_BUFFER = 4 << 20,
-    BATCH_READS = 64, /* of one turn; the rest waits for the next */
-    DUMP_TRIES = 5,
+    BATCH_READS = 64,    /* of one turn; the rest waits for the next */
     ADDRESSES_MAX = 256, /* foreign ones that are remembered of one interface */
 };
 
@@ -212,25 +210,19 @@ static void forget(struct node *n, const struct addr *a)
     }
 }
 
-struct told {
-    int index;
-    struct addr_prefix address;
-    unsigned flags;
-    uint8_t mark;
-};
-
-static bool read_address(struct nlmsghdr *h, struct told *out)
+bool link_read_address(struct nlmsghdr *h, struct link_told *out)
 {
     struct nlattr *a[IFA_MAX + 1];
     const struct ifaddrmsg *msg = NLMSG_DATA(h);
 
-    if (nlmsg_parse(h, sizeof(*msg), a, IFA_MAX, NULL) < 0)
+    if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*msg)) ||
+        nlmsg_parse(h, sizeof(*msg), a, IFA_MAX, NULL) < 0)
         return false;
     const struct nlattr *address = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
     size_t size = msg->ifa_family == AF_INET ? 4 : msg->ifa_family == AF_INET6 ? 16 : 0;
     if (!address || !size || (size_t)nla_len(address) != size)
         return false;
-    *out = (struct told){
+    *out = (struct link_told){
         .index = (int)msg->ifa_index,
         .address = {addr_from_bytes(msg->ifa_family, nla_data(address)), msg->ifa_prefixlen},
         .flags = a[IFA_FLAGS] ? nla_get_u32(a[IFA_FLAGS]) : msg->ifa_flags,
@@ -242,9 +234,9 @@ static bool read_address(struct nlmsghdr *h, struct told *out)
 static void address_message(struct links *ls, struct nlmsghdr *h)
 {
     bool there = h->nlmsg_type == RTM_NEWADDR;
-    struct told t;
+    struct link_told t;
 
-    if (!read_address(h, &t))
+    if (!link_read_address(h, &t))
         return;
     struct node *n = node_index(ls, t.index);
     if (n && t.mark != VIP_MARK) {
@@ -290,63 +282,6 @@ static void tell_changes(struct links *ls)
 
 /* ---- dumps ---- */
 
-typedef void dump_fn(void *ctx, struct nlmsghdr *h);
-
-/* 1: done; 0: more to read; -EAGAIN: it changed underneath, ask again; else an error. */
-static int dump_part(char *answer, ssize_t n, dump_fn *fn, void *ctx)
-{
-    int left = (int)n;
-
-    for (struct nlmsghdr *h = (struct nlmsghdr *)answer; nlmsg_ok(h, left);
-         h = nlmsg_next(h, &left)) {
-        if (h->nlmsg_flags & NLM_F_DUMP_INTR)
-            return -EAGAIN;
-        if (h->nlmsg_type == NLMSG_DONE)
-            return 1;
-        if (h->nlmsg_type == NLMSG_ERROR)
-            return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-        fn(ctx, h);
-    }
-    return 0;
-}
-
-static int dump_once(int type, dump_fn *fn, void *ctx)
-{
-    struct {
-        struct nlmsghdr h;
-        struct ifinfomsg info; /* as large as any header that is dumped here needs */
-    } ask = {.h = {.nlmsg_len = sizeof(ask),
-                   .nlmsg_type = (uint16_t)type,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    int result = -errno;
-
-    if (fd < 0)
-        return result;
-    char *answer = malloc(ANSWER);
-    result = answer ? 0 : -ENOMEM;
-    if (!result && send(fd, &ask, sizeof(ask), 0) < 0)
-        result = -errno;
-    while (result == 0) {
-        ssize_t n = recv(fd, answer, ANSWER, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        result = n < 0 ? -errno : dump_part(answer, n, fn, ctx);
-    }
-    free(answer);
-    close(fd);
-    return result < 0 ? result : 0;
-}
-
-static int dump(int type, dump_fn *fn, void *ctx)
-{
-    int err = -EAGAIN;
-
-    for (int i = 0; i < DUMP_TRIES && err == -EAGAIN; i++)
-        err = dump_once(type, fn, ctx);
-    return err;
-}
-
 static void apply(void *ctx, struct nlmsghdr *h)
 {
     message(ctx, h);
@@ -381,9 +316,9 @@ static int read_all(struct links *ls)
             n->addrs[i].seen = false;
     }
     tell_resync(ls, true);
-    int err = dump(RTM_GETLINK, apply, ls);
+    int err = netlink_dump(RTM_GETLINK, apply, ls);
     if (!err)
-        err = dump(RTM_GETADDR, apply, ls);
+        err = netlink_dump(RTM_GETADDR, apply, ls);
     if (err)
         return err;
     list_for_each (it, &ls->nodes) {
@@ -394,29 +329,6 @@ static int read_all(struct links *ls)
     }
     tell_resync(ls, false);
     return 0;
-}
-
-struct each {
-    link_address_fn *fn;
-    void *ctx;
-};
-
-static void each_address(void *ctx, struct nlmsghdr *h)
-{
-    const struct each *each = ctx;
-    struct told t;
-
-    if (h->nlmsg_type == RTM_NEWADDR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifaddrmsg)) &&
-        read_address(h, &t))
-        each->fn(each->ctx, t.index, &t.address, t.mark, true);
-}
-
-int links_each_address(struct links *ls, link_address_fn *fn, void *ctx, struct err *e)
-{
-    struct each each = {fn, ctx};
-    int err = dump_once(RTM_GETADDR, each_address, &each);
-
-    return err ? err_set(e, err, "cannot list addresses: %s", strerror(-err)) : 0;
 }
 
 /* ---- events ---- */

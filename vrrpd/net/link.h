@@ -15,6 +15,7 @@
 #include "common/base/list.h"
 #include "common/rt/loop.h"
 
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,9 +62,6 @@ void links_free(struct links *ls);
 void links_observe(struct links *ls, struct link_observer *o);
 void links_forget(struct links *ls, struct link_observer *o);
 
-/* Asks the kernel for all addresses that are there now, ours too. */
-int links_each_address(struct links *ls, link_address_fn *fn, void *ctx, struct err *e);
-
 /* Never NULL: the pointer stays valid for the life of `ls`, whether the interface is there or not.
  * NULL only without memory. */
 const struct link *links_named(struct links *ls, const char *name);
@@ -73,6 +71,17 @@ bool links_has_address(const struct links *ls, const struct addr *a);
 
 /* NULL if there is none. */
 const struct link *links_index(const struct links *ls, int index);
+
+/* What an RTM_NEWADDR or RTM_DELADDR message says. */
+struct link_told {
+    int index;
+    struct addr_prefix address;
+    unsigned flags;
+    uint8_t mark; /* IFA_PROTO */
+};
+
+/* False if it is about no IPv4 or IPv6 address. */
+bool link_read_address(struct nlmsghdr *h, struct link_told *out);
 
 struct links_stats {
     uint64_t messages, resyncs;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/socket.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 20, ANSWER = 16384 };
+enum { BUFFER = 1 << 20, ANSWER = 32768, DUMP_TRIES = 5 };
 
 struct netlink {
     int fd;
@@ -198,6 +199,63 @@ int netlink_one(struct netlink *nl, struct nl_msg *msg, struct err *e)
     if (error)
         err_set(e, error, "%s%s%s", strerror(-error), one.text[0] ? ": " : "", one.text);
     return error;
+}
+
+/* ---- dumps ---- */
+
+/* 1: done; 0: more to read; -EAGAIN: it changed underneath, ask again; else an error. */
+static int dump_part(char *answer, ssize_t n, netlink_dump_fn *fn, void *ctx)
+{
+    int left = (int)n;
+
+    for (struct nlmsghdr *h = (struct nlmsghdr *)answer; nlmsg_ok(h, left);
+         h = nlmsg_next(h, &left)) {
+        if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+            return -EAGAIN;
+        if (h->nlmsg_type == NLMSG_DONE)
+            return 1;
+        if (h->nlmsg_type == NLMSG_ERROR)
+            return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+        fn(ctx, h);
+    }
+    return 0;
+}
+
+static int dump_once(int type, netlink_dump_fn *fn, void *ctx)
+{
+    struct {
+        struct nlmsghdr h;
+        struct ifinfomsg info; /* as large as any header that is dumped here needs */
+    } ask = {.h = {.nlmsg_len = sizeof(ask),
+                   .nlmsg_type = (uint16_t)type,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    int result = -errno;
+
+    if (fd < 0)
+        return result;
+    char *answer = malloc(ANSWER);
+    result = answer ? 0 : -ENOMEM;
+    if (!result && send(fd, &ask, sizeof(ask), 0) < 0)
+        result = -errno;
+    while (result == 0) {
+        ssize_t n = recv(fd, answer, ANSWER, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        result = n < 0 ? -errno : dump_part(answer, n, fn, ctx);
+    }
+    free(answer);
+    close(fd);
+    return result < 0 ? result : 0;
+}
+
+int netlink_dump(int type, netlink_dump_fn *fn, void *ctx)
+{
+    int err = -EAGAIN;
+
+    for (int i = 0; i < DUMP_TRIES && err == -EAGAIN; i++)
+        err = dump_once(type, fn, ctx);
+    return err;
 }
 
 const struct netlink_stats *netlink_stats(const struct netlink *nl)

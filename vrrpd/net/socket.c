@@ -90,19 +90,31 @@ static int setup_v6(int fd, const struct link *link, struct err *e)
     return set_options(fd, rows, ARRAY_LEN(rows), e);
 }
 
-static int setup(struct vsocket *s, struct err *e)
+static int setup(int fd, uint8_t family, const struct link *link, struct err *e)
 {
     static const int priority = 6; /* TC_PRIO_INTERACTIVE, as routing daemons use */
     const struct option rows[] = {
-        {SOL_SOCKET, SO_BINDTODEVICE, s->link->name, (socklen_t)strlen(s->link->name),
+        {SOL_SOCKET, SO_BINDTODEVICE, link->name, (socklen_t)strlen(link->name),
          "binding to the interface"},
         {SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority), "SO_PRIORITY"},
     };
-    int err = set_options(s->io.fd, rows, ARRAY_LEN(rows), e);
+    int err = set_options(fd, rows, ARRAY_LEN(rows), e);
 
     if (err)
         return err;
-    return s->family == AF_INET6 ? setup_v6(s->io.fd, s->link, e) : setup_v4(s->io.fd, s->link, e);
+    return family == AF_INET6 ? setup_v6(fd, link, e) : setup_v4(fd, link, e);
+}
+
+int vsocket_open_fd(uint8_t family, const struct link *link, struct err *e)
+{
+    int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PACKET_PROTOCOL);
+    int err = fd < 0 ? err_set(e, -errno, "%s", strerror(errno)) : setup(fd, family, link, e);
+
+    if (!err)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return err_prefix(e, err, "cannot open a socket for VRRP on %s", link->name);
 }
 
 static void on_readable(struct loop_io *io, uint32_t events);
@@ -110,30 +122,28 @@ static void on_readable(struct loop_io *io, uint32_t events);
 int vsocket_open(struct vsocket **out, struct loop *loop, uint8_t family, const struct link *link,
                  vsocket_fn *fn, void *ctx, struct err *e)
 {
-    struct vsocket *s;
-    int err;
-
     if (!link->index)
         return err_set(e, -ENODEV, "there is no interface %s", link->name);
-    s = calloc(1, sizeof(*s));
-    if (!s)
+    int fd = vsocket_open_fd(family, link, e);
+    if (fd < 0)
+        return fd;
+    struct vsocket *s = calloc(1, sizeof(*s));
+    if (!s) {
+        close(fd);
         return err_set(e, -ENOMEM, "out of memory");
+    }
     *s = (struct vsocket){.loop = loop,
                           .family = family,
                           .link = link,
                           .index = link->index,
                           .fn = fn,
                           .ctx = ctx,
-                          .io = {.fn = on_readable, .events = EPOLLIN}};
-    s->io.fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PACKET_PROTOCOL);
-    err = s->io.fd < 0 ? err_set(e, -errno, "%s", strerror(errno)) : setup(s, e);
-    if (!err)
-        err = loop_io_add(loop, &s->io, e);
+                          .io = {.fd = fd, .fn = on_readable, .events = EPOLLIN}};
+    int err = loop_io_add(loop, &s->io, e);
     if (err) {
-        if (s->io.fd >= 0)
-            close(s->io.fd);
+        close(fd);
         free(s);
-        return err_prefix(e, err, "cannot open a socket for VRRP on %s", link->name);
+        return err;
     }
     *out = s;
     return 0;
@@ -253,12 +263,12 @@ static void on_readable(struct loop_io *io, uint32_t events)
 
 /* ---- sending ---- */
 
-static size_t put_source(struct vsocket *s, const struct addr *src, struct msghdr *m)
+static size_t put_source(uint8_t family, int ifindex, const struct addr *src, struct msghdr *m)
 {
     struct cmsghdr *c = CMSG_FIRSTHDR(m);
 
-    if (s->family == AF_INET6) {
-        struct in6_pktinfo info = {.ipi6_ifindex = (unsigned)s->index};
+    if (family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_ifindex = (unsigned)ifindex};
         memcpy(&info.ipi6_addr, src->bytes, 16);
         *c = (struct cmsghdr){.cmsg_level = IPPROTO_IPV6,
                               .cmsg_type = IPV6_PKTINFO,
@@ -266,7 +276,7 @@ static size_t put_source(struct vsocket *s, const struct addr *src, struct msghd
         memcpy(CMSG_DATA(c), &info, sizeof(info));
         return CMSG_SPACE(sizeof(info));
     }
-    struct in_pktinfo info = {.ipi_ifindex = s->index};
+    struct in_pktinfo info = {.ipi_ifindex = ifindex};
     memcpy(&info.ipi_spec_dst, src->bytes, 4);
     *c = (struct cmsghdr){
         .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO, .cmsg_len = CMSG_LEN(sizeof(info))};
@@ -274,8 +284,8 @@ static size_t put_source(struct vsocket *s, const struct addr *src, struct msghd
     return CMSG_SPACE(sizeof(info));
 }
 
-int vsocket_send(struct vsocket *s, const struct addr *src, const struct addr *dst,
-                 const void *bytes, size_t len)
+int vsocket_send_fd(int fd, int ifindex, const struct addr *src, const struct addr *dst,
+                    const void *bytes, size_t len)
 {
     _Alignas(struct cmsghdr) char control[CONTROL_MAX] = {0};
     struct sockaddr_storage to;
@@ -288,19 +298,25 @@ int vsocket_send(struct vsocket *s, const struct addr *src, const struct addr *d
                        .msg_controllen = sizeof(control)};
     ssize_t n;
 
-    if (s->family == AF_INET6)
-        ((struct sockaddr_in6 *)&to)->sin6_scope_id =
-            addr_is_link_local(dst) || addr_is_multicast(dst) ? (uint32_t)s->index : 0;
-    m.msg_controllen = put_source(s, src, &m);
+    if (dst->family == AF_INET6 && (addr_is_link_local(dst) || addr_is_multicast(dst)))
+        ((struct sockaddr_in6 *)&to)->sin6_scope_id = (uint32_t)ifindex;
+    m.msg_controllen = put_source(dst->family, ifindex, src, &m);
     do
-        n = sendmsg(s->io.fd, &m, MSG_DONTWAIT);
+        n = sendmsg(fd, &m, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
-    if (n < 0) {
+    return n < 0 ? -errno : 0;
+}
+
+int vsocket_send(struct vsocket *s, const struct addr *src, const struct addr *dst,
+                 const void *bytes, size_t len)
+{
+    int err = vsocket_send_fd(s->io.fd, s->index, src, dst, bytes, len);
+
+    if (err)
         s->stats.send_errors++;
-        return -errno;
-    }
-    s->stats.sent++;
-    return 0;
+    else
+        s->stats.sent++;
+    return err;
 }
 
 const struct vsocket_stats *vsocket_stats(const struct vsocket *s)

@@ -32,6 +32,11 @@ void vsocket_close(struct vsocket *s);
 int vsocket_send(struct vsocket *s, const struct addr *src, const struct addr *dst,
                  const void *bytes, size_t len);
 
+/* The parts, for one who has no loop: the descriptor, or a negative errno; and one message. */
+int vsocket_open_fd(uint8_t family, const struct link *link, struct err *e);
+int vsocket_send_fd(int fd, int ifindex, const struct addr *src, const struct addr *dst,
+                    const void *bytes, size_t len);
+
 struct vsocket_stats {
     uint64_t received, sent, send_errors, truncated;
 };
