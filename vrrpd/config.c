@@ -254,6 +254,8 @@ static const struct conf_key instance_keys[] = {
     INSTANCE(CONF_STRING, password, "password",
              "plain text of version 2; protects from mistakes, not from attackers", .max = 8,
              .secret = true),
+    INSTANCE(CONF_BOOL, virtual_mac, "virtual_mac",
+             "use the virtual MAC 00-00-5E-00-01-vrid (IPv6: -02-), on a macvlan"),
     INSTANCE(CONF_BOOL, accept, "accept",
              "take packets that are sent to the addresses; false drops them by nftables",
              .def = "true"),

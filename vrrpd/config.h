@@ -136,6 +136,7 @@ struct config_instance {
     char *password; /* version 2; NULL: no authentication */
     bool accept;    /* packets to the addresses, Accept_Mode */
     bool strict;
+    bool virtual_mac;
     bool two_nodes;
     struct span lease;       /* 0: none */
     struct conf_list track;  /* struct config_track */

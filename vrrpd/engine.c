@@ -213,6 +213,8 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
     };
     list_init(&e->wires);
     list_init(&e->groups);
+    e->sysctls =
+        (struct sysctls){guardian ? guardian->sysctls : e->own_slots, GUARDIAN_SYSCTLS_MAX};
     int r = start_rooms(e, err);
     r = r ? r : start_control(e, err);
     r = r ? r : engine_serve_metrics(e, NULL, err);
@@ -242,6 +244,7 @@ void engine_free(struct engine *e)
         instance_free(e->instances[i]);
     list_for_each_safe (it, &e->groups)
         sync_group_free(list_entry(it, struct sync_group, node));
+    sysctl_restore(e->sysctls.slots, e->sysctls.n);
     free(e->leaving);
     free(e->instances);
     if (e->links)

@@ -13,11 +13,13 @@
 #include "common/rt/control.h"
 #include "common/rt/loop.h"
 #include "vrrpd/config.h"
+#include "vrrpd/guardian.h"
 #include "vrrpd/history.h"
 #include "vrrpd/net/addr.h"
 #include "vrrpd/net/garp.h"
 #include "vrrpd/net/link.h"
 #include "vrrpd/net/netlink.h"
+#include "vrrpd/net/sysctl.h"
 #include "vrrpd/notify.h"
 #include "vrrpd/tracking.h"
 
@@ -34,6 +36,8 @@ struct engine {
     struct control *control;
     struct netlink *netlink;
     struct links *links;
+    struct sysctls sysctls;
+    struct sysctl_slot own_slots[GUARDIAN_SYSCTLS_MAX]; /* without a guardian */
     struct vips *vips;
     struct garp *garp;
     struct nft *nft; /* NULL: no instance has needed it yet */

@@ -48,9 +48,10 @@ static void clean_up(struct watch *w, const char *what)
     log_err("%s", w->shared->last);
 }
 
-/* Its successor takes new ones. */
+/* What it had changed for the time of its life; its successor begins anew. */
 static void forget(struct watch *w)
 {
+    sysctl_restore(w->shared->sysctls, GUARDIAN_SYSCTLS_MAX);
     for (size_t i = 0; i < w->shared->farewell_count; i++)
         farewell_release(&w->shared->farewells[i]);
 }
@@ -160,12 +161,12 @@ static void guard(struct watch *w)
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             _exit(EXIT_SUCCESS);
         clean_up(w, describe(status, text, sizeof(text)));
+        forget(w);
         if (WIFEXITED(status)) /* it has said why */
             _exit(WEXITSTATUS(status));
         wait_ms = backoff_ms(w, wait_ms);
         if (w->leaving || !pause_for(w, wait_ms))
             _exit(128 + WTERMSIG(status));
-        forget(w);
         w->shared->restarts++;
         log_notice("starting vrrpd again");
         if (start(w) == 0)

@@ -13,17 +13,19 @@
 
 #include "common/base/err.h"
 #include "vrrpd/farewell.h"
+#include "vrrpd/net/sysctl.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GUARDIAN_TEXT_MAX = 256 };
+enum { GUARDIAN_TEXT_MAX = 256, GUARDIAN_SYSCTLS_MAX = 128 };
 
 /* Shared between guardian and daemon. */
 struct guardian {
     uint64_t restarts;
     char last[GUARDIAN_TEXT_MAX]; /* what became of the daemon before; "" nothing */
+    struct sysctl_slot sysctls[GUARDIAN_SYSCTLS_MAX];
     size_t farewell_count;
     struct farewell farewells[];
 };

@@ -4,6 +4,7 @@
 #include "vrrpd/engine.h"
 #include "vrrpd/guardian.h"
 #include "vrrpd/hooks.h"
+#include "vrrpd/net/macvlan.h"
 #include "vrrpd/perform.h"
 #include "vrrpd/sync_group.h"
 
@@ -114,7 +115,9 @@ static int make_vips(struct instance *in, const struct config_instance *conf, st
         const struct config_address *a = conf->addresses.v[i];
         out->v[i] = (struct vip){
             .address = a->address,
-            .link = links_named(in->engine->links, a->device ? a->device : conf->interface),
+            .link = a->device || !in->macvlan
+                        ? links_named(in->engine->links, a->device ? a->device : conf->interface)
+                        : macvlan_link(in->macvlan),
             .label = a->label,
             .scope = (uint8_t)a->scope,
         };
@@ -148,6 +151,14 @@ static void describe_no_source(struct instance *in)
                  in->link->name, in->vrrp.conf.family == AF_INET6 ? "IPv6 link-local" : "IPv4");
 }
 
+static void refresh_macvlan(struct instance *in)
+{
+    struct err e = {0};
+
+    if (in->macvlan && macvlan_refresh(in->macvlan, &e) < 0)
+        log_err("instance %s: %s", in->name, e.text);
+}
+
 void instance_link_changed(struct instance *in)
 {
     const struct link *l = in->link;
@@ -155,6 +166,7 @@ void instance_link_changed(struct instance *in)
     if (!in->conf)
         return;
     wire_refresh(in->wire);
+    refresh_macvlan(in);
     if (!l->up) {
         snprintf(in->fault_text, sizeof(in->fault_text), "interface %s %s", l->name,
                  !l->index     ? "does not exist"
@@ -294,7 +306,10 @@ static int connect_all(struct instance *in, struct err *e)
     if (err)
         return err_set(e, err, "out of memory");
     vrrp_init(&in->vrrp, &in->core.conf);
-    err = make_vips(in, conf, &in->vips, e);
+    if (conf->virtual_mac)
+        err = macvlan_new(&in->macvlan, eng->links, eng->netlink, &eng->sysctls, in->link,
+                          config_family(conf), (uint8_t)conf->vrid, e);
+    err = err ? err : make_vips(in, conf, &in->vips, e);
     if (err)
         return err;
     vips_register(eng->vips, &in->vips);
@@ -349,6 +364,7 @@ void instance_free(struct instance *in)
     vips_remove(in->engine->vips, &in->vips);
     perform_filter(in, false);
     vips_unregister(in->engine->vips, &in->vips);
+    macvlan_free(in->macvlan);
     free(in->vips.v);
     config_vrrp_fini(&in->core);
     free(in);

@@ -37,6 +37,7 @@ struct instance {
     const struct link *link;
     struct wire *wire;
     struct farewell *farewell; /* NULL: no guardian */
+    struct macvlan *macvlan;   /* NULL: the physical MAC is used */
     struct vip_set vips;
     struct tracking_user tracking;
     struct notify *notify;

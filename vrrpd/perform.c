@@ -7,6 +7,7 @@
 #include "common/rt/log.h"
 #include "vrrpd/engine.h"
 #include "vrrpd/explain.h"
+#include "vrrpd/net/macvlan.h"
 #include "vrrpd/net/nft.h"
 
 #include <errno.h>
@@ -16,13 +17,23 @@
 
 /* ---- adverts ---- */
 
+/* M1: to the group from the virtual MAC. A single peer may be behind a router: the kernel knows. */
+static int send_message(struct instance *in, const struct addr *dst, const void *message,
+                        size_t len)
+{
+    if (in->macvlan && addr_is_multicast(dst))
+        return garp_send_advert(in->engine->garp, in->link, macvlan_mac(in->macvlan), &in->vrrp.src,
+                                dst, message, len);
+    return vsocket_send(in->wire->socket, &in->vrrp.src, dst, message, len);
+}
+
 static void send_to(struct instance *in, uint8_t priority, const struct addr *dst)
 {
     static struct log_limit limit = LOG_LIMIT(3, 60);
     uint8_t message[PACKET_MAX];
     char text[ADDR_TEXT_MAX];
     size_t len = vrrp_advert(&in->vrrp, priority, dst, message, sizeof(message));
-    int err = len ? vsocket_send(in->wire->socket, &in->vrrp.src, dst, message, len) : -EMSGSIZE;
+    int err = len ? send_message(in, dst, message, len) : -EMSGSIZE;
 
     if (!err)
         return;
@@ -93,9 +104,18 @@ void perform_filter(struct instance *in, bool drop)
     free(list);
 }
 
+static void set_macvlan(struct instance *in, bool up)
+{
+    struct err e = {0};
+
+    if (in->macvlan && macvlan_set(in->macvlan, up, &e) < 0)
+        log_err("instance %s: %s", in->name, e.text);
+}
+
 void perform_addresses(struct instance *in, bool accept)
 {
     perform_filter(in, !accept);
+    set_macvlan(in, true);
     size_t missing = vips_add(in->engine->vips, &in->vips);
 
     if (!missing)
@@ -138,6 +158,7 @@ static void perform_on_network(struct instance *in, const struct vrrp_action *a)
         return;
     case VRRP_ACTION_ADDRESSES_REMOVE:
         vips_remove(in->engine->vips, &in->vips);
+        set_macvlan(in, false);
         perform_filter(in, false);
         return;
     case VRRP_ACTION_ANNOUNCE:

@@ -18,7 +18,7 @@ struct outcome {
 static bool same_router(const struct config_instance *a, const struct config_instance *b)
 {
     return a->vrid == b->vrid && a->family == b->family && a->version == b->version &&
-           strcmp(a->interface, b->interface) == 0;
+           a->virtual_mac == b->virtual_mac && strcmp(a->interface, b->interface) == 0;
 }
 
 /* Trackers that are shared stand outside of the instance. */

@@ -15,15 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GARP_FRAME_MAX = 86 };
-
 struct garp;
 
 int garp_new(struct garp **out, struct err *e);
 void garp_free(struct garp *g);
-
-/* The frame for one address; returns its length. Pure. */
-size_t garp_frame(const struct addr *a, const uint8_t mac[6], uint8_t frame[GARP_FRAME_MAX]);
 
 /* One address to be announced on one link. */
 struct garp_item {
@@ -32,9 +27,15 @@ struct garp_item {
     const uint8_t *mac;
 };
 
-/* Sends one frame each; those whose link is missing, down or not Ethernet are passed over. Returns
- * how many could not be sent (counted, the first error is in `e`). */
+/* Sends one frame each; those whose link is missing or not Ethernet are passed over. Returns how
+ * many could not be sent (counted; an error is in `e`). */
 size_t garp_send(struct garp *g, const struct garp_item *items, size_t n, struct err *e);
+
+/* Sends a VRRP message to the group from the virtual MAC `mac` (RFC 9568, 7.2). 0 or a negative
+ * errno. */
+int garp_send_advert(struct garp *g, const struct link *link, const uint8_t mac[6],
+                     const struct addr *src, const struct addr *dst, const void *message,
+                     size_t len);
 
 struct garp_stats {
     uint64_t sent, failed;
