@@ -306,7 +306,7 @@ static void cut_sessions(struct worker *w, struct server *s)
 
     list_for_each_safe (it, busy) {
         struct server_conn *sc = list_entry(it, struct server_conn, node);
-        sc->conn.broken = sc->conn.readable = true;
+        sc->cut = sc->conn.broken = sc->conn.readable = true;
         sc->conn.error = ECONNRESET;
         sc->conn.ops->event(&sc->conn);
     }

@@ -26,6 +26,7 @@ struct server_conn {
     void *session;         /* whose it is while busy */
     uint32_t requests;     /* that it has carried */
     bool connected;
+    bool cut; /* taken from its session by order: no other try */
 };
 
 /* Takes over the hold on `m`. NULL without memory. */

@@ -51,9 +51,18 @@ int attempt_begin(struct attempt *a, const struct plan_pool *pool, struct server
 
 /* ---- choosing ---- */
 
+/* From here on anybody may take it. */
+static void give_up_wanted(struct attempt *a)
+{
+    a->moved |= a->want != NULL;
+    server_unref(a->want);
+    a->want = NULL;
+}
+
 static enum attempt_result chosen(struct attempt *a, struct server *s)
 {
     a->server = s;
+    a->has_slot = true;
     a->state = ATTEMPT_CHOSEN;
     a->queued_until = now_of(a);
     count_add(counts(a), COUNT_SESSIONS, 1);
@@ -91,8 +100,7 @@ static struct balance_choice choose(struct attempt *a)
         c.verdict = BALANCE_NONE;
     if (a->want && c.verdict != BALANCE_NONE)
         return c;
-    server_unref(a->want);
-    a->want = NULL;
+    give_up_wanted(a);
     a->ops->key(a, &key);
     return balance_pick(a->up->balancer, &key, a->exclude.n ? &a->exclude : NULL);
 }
@@ -167,18 +175,22 @@ static enum attempt_result connecting(struct attempt *a)
 
 /* ---- failing ---- */
 
+static void free_slot(struct attempt *a)
+{
+    if (!a->has_slot)
+        return;
+    a->has_slot = false;
+    server_release(a->server);
+    attempt_turns(a->up, a->pool->slot, a->server);
+}
+
 static void let_go(struct attempt *a)
 {
-    struct server *s = a->server;
-
     upstream_drop(a->sc);
     a->sc = NULL;
+    free_slot(a);
+    server_unref(a->server);
     a->server = NULL;
-    if (!s)
-        return;
-    server_release(s);
-    attempt_turns(a->up, a->pool->slot, s);
-    server_unref(s);
 }
 
 /* May this try go to another server? */
@@ -220,8 +232,7 @@ static bool next_try(struct attempt *a)
     count_add(counts(a), COUNT_REDISPATCHES, 1);
     a->redispatched = true;
     balance_exclude(&a->exclude, a->server);
-    server_unref(a->want);
-    a->want = NULL;
+    give_up_wanted(a);
     let_go(a);
     a->state = ATTEMPT_IDLE;
     return true;
@@ -294,15 +305,23 @@ void attempt_disconnect(struct attempt *a)
     a->deadline = MONO_NEVER;
 }
 
+void attempt_release(struct attempt *a, bool keep)
+{
+    if (keep && a->sc)
+        upstream_keep(a->up, a->pool, a->sc);
+    else
+        upstream_drop(a->sc);
+    a->sc = NULL;
+    free_slot(a);
+}
+
 void attempt_end(struct attempt *a, bool keep)
 {
     if (a->up)
         queue_leave(&a->up->queue, &a->wait);
-    if (keep && a->sc) {
-        upstream_keep(a->up, a->pool, a->sc);
-        a->sc = NULL;
-    }
-    let_go(a);
+    attempt_release(a, keep);
+    server_unref(a->server);
+    a->server = NULL;
     server_unref(a->want);
     a->want = NULL;
 }
@@ -344,8 +363,7 @@ void attempt_evict(struct upstream *u, struct server *s)
 
     while ((e = queue_evict(&u->queue, s))) {
         struct attempt *a = container_of(e, struct attempt, wait);
-        server_unref(a->want);
-        a->want = NULL;
+        give_up_wanted(a);
         a->state = ATTEMPT_IDLE;
         a->ops->resume(a);
     }

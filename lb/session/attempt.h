@@ -57,6 +57,8 @@ struct attempt {
     uint8_t state; /* enum attempt_state */
     bool may_reuse;
     bool reused;           /* `sc` has carried requests before */
+    bool moved;              /* whom the client wanted did not take it */
+    bool has_slot;           /* of `server` */
     bool redispatched;     /* a try went to another server than the first */
     struct server *want;   /* named by cookie or stick entry, held; NULL: nobody */
     struct server *server; /* held with a slot; NULL: none */
@@ -91,6 +93,10 @@ bool attempt_hello(const struct attempt *a, struct flow *up);
 
 /* Closes the connection or leaves the queue; the slot stays until attempt_end(). */
 void attempt_disconnect(struct attempt *a);
+
+/* The server has done its part: the connection is kept for others if `keep`, the slot given back;
+ * `server` stays held until attempt_end(). */
+void attempt_release(struct attempt *a, bool keep);
 
 /* Lets go of everything. The connection is kept for others if `keep`. */
 void attempt_end(struct attempt *a, bool keep);

@@ -45,6 +45,7 @@ void http_log(struct exchange *x)
     const struct attempt *a = &x->to;
     struct access_record *r = &x->log;
     const struct config_access *c = &x->front->conf->access;
+    bool released = a->server && !a->has_slot; /* it still counts itself */
 
     if (!x->front->sinks || !c->enabled || x->silent)
         return;
@@ -59,13 +60,14 @@ void http_log(struct exchange *x)
     r->pool_queue = a->pool_queue;
     r->front_conns = atomic_load_explicit(&x->front->listener->conns, memory_order_relaxed);
     if (x->back) {
-        r->pool_conns = atomic_load_explicit(&x->back->pool->slots, memory_order_relaxed);
+        r->pool_conns =
+            atomic_load_explicit(&x->back->pool->slots, memory_order_relaxed) + released;
         if (x->back->has_cookie) {
             r->cookies[0] = cookie_state_letter(x->cookie.state);
             r->cookies[1] = cookie_answer_letter(x->cookie.answer);
         }
     }
-    r->server_conns = a->server ? server_slots(a->server) : 0;
+    r->server_conns = a->server ? server_slots(a->server) + released : 0;
     access_log(x->w->log, x->w->all->main, r, worker_now(x->w),
                atomic_load_explicit(&x->w->all->conns, memory_order_relaxed));
 }

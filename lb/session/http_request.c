@@ -180,6 +180,8 @@ enum http_step http_send(struct exchange *x)
     struct flow *f = &x->up;
     size_t n;
 
+    if (x->to.moved && x->cookie.state == COOKIE_VALID)
+        x->cookie.state = COOKIE_DOWN;
     http_own_scratch(x);
     n = patch(x);
     x->scratch_own = false;

@@ -6,6 +6,17 @@
 
 #include <time.h>
 
+/* The server has done its part, however slow the client is: another request may have its place.
+ * `passed` bytes of the buffer are a head that is not sent yet. */
+static void release_server(struct exchange *x, uint32_t passed)
+{
+    const struct flow *f = &x->down;
+    bool more = buffer_len(f->buf) > f->ready + passed; /* it says more than it was asked */
+
+    if (x->to.sc && f->ended && x->request == REQUEST_DONE)
+        attempt_release(&x->to, x->server_keep && !more);
+}
+
 /* ---- the head ---- */
 
 /* The server ended, or broke, before its answer was whole. */
@@ -100,6 +111,7 @@ static enum http_step final(struct exchange *x)
         return http_answer(x, 502, 'P', 'H');
     x->response = RESPONSE_BODY;
     x->client_seen = worker_now(x->w);
+    release_server(x, head->len);
     if (!send_head(x)) {
         if (rewrite_lost(&x->w->scratch->rewrite)) {
             x->response = RESPONSE_HEAD;
@@ -173,8 +185,7 @@ enum http_step http_read_response(struct exchange *x)
 
 static enum http_step whole(struct exchange *x)
 {
-    if (buffer_len(x->down.buf))
-        x->server_keep = false; /* it says more than it was asked */
+    release_server(x, 0);
     if (x->request != REQUEST_DONE) {
         x->client_keep = x->server_keep = false;
         x->linger = true;
@@ -191,7 +202,7 @@ static enum http_step ended(struct exchange *x)
         return whole(x);
     }
     count_add(&x->to.server->lanes[x->w->index].count, COUNT_SRV_ABORTS, 1);
-    return http_abort(x, 'S', 'D');
+    return http_abort(x, x->to.sc->cut ? 'D' : 'S', 'D');
 }
 
 enum http_step http_send_response(struct exchange *x)
@@ -206,6 +217,8 @@ enum http_step http_send_response(struct exchange *x)
     r = flow_run(&x->down, &x->w->buffers, &x->to.sc->conn, &x->client->conn, &moved);
     if (moved)
         x->client_seen = x->server_seen = worker_now(x->w);
+    if (r == FLOW_WAIT)
+        release_server(x, 0);
     switch (r) {
     case FLOW_DONE:
         return whole(x);

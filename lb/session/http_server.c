@@ -162,6 +162,8 @@ static void rewind_request(struct exchange *x)
  * it. One that has accepted a fresh connection may have. */
 enum http_step http_retry(struct exchange *x)
 {
+    if (x->to.sc->cut)
+        return http_answer(x, 502, 'D', 'H');
     if (x->replay && x->to.reused && attempt_again(&x->to)) {
         rewind_request(x);
         x->request = REQUEST_SERVER;

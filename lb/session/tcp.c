@@ -162,6 +162,10 @@ static void run_open(struct tunnel *t)
     struct conn *c = &t->client->conn, *s = &t->to.sc->conn;
     char by = 'C';
 
+    if (t->to.sc->cut) {
+        finish(t, 'D', 'D');
+        return;
+    }
     if (c->broken || !move(t, &t->up, c, s, &t->up_ended, &t->up_seen, &by) ||
         !move(t, &t->down, s, c, &t->down_ended, &t->down_seen, &by)) {
         finish(t, by, 'D');
