@@ -4,6 +4,7 @@
 #include "lb/status.h"
 #include "lb/status_render.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void show(struct control_reply *r, int argc, char **argv, void *ctx)
@@ -21,16 +22,57 @@ static void show(struct control_reply *r, int argc, char **argv, void *ctx)
     status_free(s);
 }
 
+/* A reload is answered when all workers have it. */
+struct reload_answer {
+    struct engine_waiter waiter;
+    struct control_reply *reply;
+    char *notes; /* what the configuration gave reason to say */
+};
+
+static void free_answer(struct reload_answer *a)
+{
+    free(a->notes);
+    free(a);
+}
+
+static void on_reloaded(struct engine_waiter *w)
+{
+    struct reload_answer *a = container_of(w, struct reload_answer, waiter);
+
+    if (control_json(a->reply))
+        control_printf(a->reply, "{\"ok\":true}\n");
+    else
+        control_printf(a->reply, "%sreloaded\n", a->notes ? a->notes : "");
+    control_end(a->reply);
+    free_answer(a);
+}
+
+static void on_gone(void *ctx)
+{
+    struct reload_answer *a = ctx;
+
+    list_del(&a->waiter.node);
+    free_answer(a);
+}
+
 static void reload(struct control_reply *r, int argc, char **argv, void *ctx)
 {
     struct buf text cleanup(buf_fini) = BUF_INIT(65536);
+    struct reload_answer *a = calloc(1, sizeof(*a));
 
-    if (engine_reload(ctx, &text) < 0)
+    if (!a) {
+        control_error(r, "out of memory");
+        return;
+    }
+    a->waiter.fn = on_reloaded;
+    a->reply = r;
+    if (engine_reload(ctx, &text, &a->waiter) < 0) {
+        free_answer(a);
         control_error(r, "%s", buf_cstr(&text));
-    else if (control_json(r))
-        control_printf(r, "{\"ok\":true}\n");
-    else
-        control_printf(r, "%sreloaded\n", buf_cstr(&text));
+        return;
+    }
+    a->notes = buf_take(&text);
+    control_defer(r, on_gone, a);
 }
 
 /* "POOL/SERVER"; NULL with the answer given. */

@@ -131,7 +131,7 @@ static void on_int(void *ctx, const struct signalfd_siginfo *info)
 
 static void on_hup(void *ctx, const struct signalfd_siginfo *info)
 {
-    engine_reload(ctx, NULL);
+    engine_reload(ctx, NULL, NULL);
 }
 
 static void on_usr1(void *ctx, const struct signalfd_siginfo *info)
@@ -157,7 +157,22 @@ static int take_signals(struct engine *e, struct err *err)
 
 /* ---- reload ---- */
 
-int engine_reload(struct engine *e, struct buf *text)
+static void on_adopted(void *ctx)
+{
+    struct engine *e = ctx;
+
+    if (e->reloading)
+        log_notice("reloaded %s", e->options.name);
+    e->reloading = false;
+    process_notify("READY=1");
+    while (!list_empty(&e->waiters)) {
+        struct engine_waiter *w = list_first(&e->waiters, struct engine_waiter, node);
+        list_del(&w->node);
+        w->fn(w);
+    }
+}
+
+int engine_reload(struct engine *e, struct buf *text, struct engine_waiter *waiter)
 {
     struct conf_report report = {0};
     struct buf own cleanup(buf_fini) = BUF_INIT(65536);
@@ -175,14 +190,16 @@ int engine_reload(struct engine *e, struct buf *text)
     } else if ((result = reload_apply(e, c, &err)) < 0) {
         buf_str(text, err.text);
     }
-    process_notify("READY=1");
     if (result < 0) {
+        process_notify("READY=1");
         e->reloads_failed++;
         log_err("reload failed, the running configuration stays in force: %s", buf_cstr(text));
         return result;
     }
     e->reloads++;
-    log_notice("reloaded %s", e->options.name);
+    e->reloading = true;
+    if (waiter)
+        list_push_back(&e->waiters, &waiter->node);
     return 0;
 }
 
@@ -215,6 +232,7 @@ static int set_up(struct engine *e, const struct config *c, struct err *err)
     int result = loop_new(&e->loop, err);
 
     e->started = loop_clock();
+    list_init(&e->waiters);
     tables_init(&e->tables, e->loop);
     e->log_timer = TIMER_INIT(on_log_timer);
     e->stop_timer = TIMER_INIT(on_stop_timer);
@@ -230,8 +248,11 @@ static int set_up(struct engine *e, const struct config *c, struct err *err)
     if (result == 0)
         result =
             workers_start(&e->workers, e->n_workers, (uint32_t)c->buffer, e->loop, e->lanes, err);
-    if (result == 0)
+    if (result == 0) {
+        e->workers->on_adopted = on_adopted;
+        e->workers->ctx = e;
         result = listen_control(e, c, err);
+    }
     return result;
 }
 

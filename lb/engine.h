@@ -50,8 +50,16 @@ struct engine {
     size_t n_checks;
 
     struct mono started;
+    bool reloading;       /* not all workers have the newest plan */
     bool stopping, quiet; /* quiet: changes are not logged, they are none (reload) */
+    struct list waiters;  /* struct engine_waiter */
     uint64_t reloads, reloads_failed;
+};
+
+/* Who wants to know when all workers use the newest plan; embedded in its owner. */
+struct engine_waiter {
+    struct list node;
+    void (*fn)(struct engine_waiter *w);
 };
 
 /* Takes the configuration over in each case. 0 or a negative errno with a sentence. */
@@ -64,8 +72,10 @@ int engine_run(struct engine *e, struct err *err);
 void engine_free(struct engine *e); /* NULL-safe */
 
 /* Loads the configuration anew; on failure everything stays as it is, and `text` (which may be
- * NULL) says why. */
-int engine_reload(struct engine *e, struct buf *text);
+ * NULL) says why. On success `text` has what the configuration gave reason to say, and `waiter`
+ * (which may be NULL) hears when it is in force everywhere; list_del() its node if it can wait no
+ * longer. */
+int engine_reload(struct engine *e, struct buf *text, struct engine_waiter *waiter);
 
 /* No new connections; ends with the last request, or after a minute. */
 void engine_stop(struct engine *e);

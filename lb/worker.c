@@ -257,6 +257,17 @@ struct plan_msg {
     struct pool_members **members; /* of each pool of the plan */
 };
 
+/* In main: one more has it. */
+static void on_adopted(struct loop_msg *msg)
+{
+    struct plan_msg *m = container_of(msg, struct plan_msg, msg);
+    struct workers *all = m->w->all;
+
+    if (m->plan == all->newest && ++all->adopted == all->n && all->on_adopted)
+        all->on_adopted(all->ctx);
+    free(m);
+}
+
 static void on_plan(struct loop_msg *msg)
 {
     struct plan_msg *m = container_of(msg, struct plan_msg, msg);
@@ -271,11 +282,14 @@ static void on_plan(struct loop_msg *msg)
         adopt_listeners(w);
     unuse_plan(w, old);
     free(m->members);
-    free(m);
+    m->msg.fn = on_adopted;
+    loop_post(w->all->main, &m->msg);
 }
 
 void workers_publish(struct workers *all, struct plan *plan)
 {
+    all->newest = plan;
+    all->adopted = 0;
     for (unsigned i = 0; i < all->n; i++) {
         struct plan_msg *m = calloc(1, sizeof(*m));
         struct pool_members **members = calloc(plan->n_pools + 1, sizeof(struct pool_members *));
@@ -528,6 +542,9 @@ void workers_free(struct workers *all)
         post(all->v[i], on_quit);
     for (unsigned i = 0; i < all->n; i++)
         pthread_join(all->v[i]->thread, NULL);
+    for (unsigned i = 0; i < all->n; i++) /* messages that came too late */
+        loop_turn(all->v[i]->loop, (struct mono){0}, NULL);
+    loop_turn(all->main, (struct mono){0}, NULL);
     for (unsigned i = 0; i < all->n; i++)
         free_worker(all->v[i]);
     free(all->v);

@@ -25,6 +25,10 @@ struct workers {
     _Atomic uint32_t conns, conns_max; /* client connections */
     _Atomic uint32_t conns_limit;      /* 0: none */
     struct loop *main;
+    const struct plan *newest;     /* as published */
+    unsigned adopted;              /* how many use it */
+    void (*on_adopted)(void *ctx); /* in main: all do */
+    void *ctx;
 };
 
 /* The worker's own end of a listening socket. It stays as long as a client that came through it. */
@@ -72,7 +76,8 @@ struct worker {
 int workers_start(struct workers **out, unsigned n, uint32_t buffer, struct loop *main,
                   struct access_lane **logs, struct err *e);
 
-/* Each worker uses the plan from its next turn on. Main keeps its own hold. */
+/* Each worker uses the plan from its next turn on; on_adopted is called when all do. Main keeps its
+ * own hold. */
 void workers_publish(struct workers *all, struct plan *plan);
 
 /* Main has changed the members of a pool. */
@@ -103,7 +108,6 @@ struct plan *worker_use_plan(struct worker *w);
 void worker_release_plan(struct worker *w, struct plan *p);
 
 /* Another worker's turn: it looks at the queues of `s`, or with NULL at those of all servers. */
-void worker_wake(struct worker *w, unsigned other, unsigned slot, struct pool *p,
-                 struct server *s);
+void worker_wake(struct worker *w, unsigned other, unsigned slot, struct pool *p, struct server *s);
 
 void acceptor_unuse(struct acceptor *a);
