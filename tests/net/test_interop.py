@@ -99,6 +99,7 @@ def test_silence(lab):
     lab.drop(vrrpd.node)
     wait_until(lambda: len(lab.holders(ADDRESS)) == 2, 15, "both hold the address")
     lab.heal(vrrpd.node)
+    wait_until(lambda: vrrpd.status()["checksum"] == "pseudo-header", 15, "vrrpd follows its form")
     wait_holder(lab, "vrrpd")
     stays(lab, "vrrpd")
 

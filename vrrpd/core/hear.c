@@ -6,8 +6,10 @@ static void follow_form(struct step *s)
     struct vrrp *v = s->v;
     const struct packet *p = s->ev->packet;
 
-    if (v->conf.checksum != VRRP_CHECKSUM_AUTO || p->version != 3 || p->family != AF_INET ||
-        p->form == v->form)
+    if (v->conf.checksum != VRRP_CHECKSUM_AUTO || p->version != 3 || p->family != AF_INET)
+        return;
+    v->form_known = true;
+    if (p->form == v->form)
         return;
     v->form = p->form;
     step_note(s, VRRP_NOTE_CHECKSUM_FORM, span_us(0));
