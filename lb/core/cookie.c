@@ -188,14 +188,13 @@ void cookie_request(const struct cookie_conf *conf, const char *buf, const struc
 
 /* Takes the cookies of that name out of one field, together with the `$Path` and the like that
  * belong to them, and with the delimiter in front; without one in front, with the one behind. */
-static bool strip_field(const struct cookie_conf *conf, const char *buf,
+static void strip_field(const struct cookie_conf *conf, const char *buf,
                         const struct http1_head *head, const struct http1_field *f,
                         struct rewrite *r)
 {
     size_t at = f->value.at, end = at + f->value.len;
     size_t kept_end = 0, cut_from = 0, cut_to = 0; /* no cut is pending while cut_to is 0 */
     struct cookie_item i;
-    bool ok = true;
 
     while (cookie_item(buf, &at, end, ',', &i)) {
         if (cookie_is_ours(conf, buf, &i) || (cut_to && buf[i.at] == '$')) {
@@ -205,45 +204,43 @@ static bool strip_field(const struct cookie_conf *conf, const char *buf,
             continue;
         }
         if (cut_to)
-            ok &= rewrite_cut(r, cut_from, kept_end ? cut_to : i.at);
+            rewrite_cut(r, cut_from, kept_end ? cut_to : i.at);
         cut_to = 0;
         kept_end = i.end;
     }
-    if (cut_to && !kept_end)
-        return rewrite_remove(r, (size_t)(f - head->fields));
-    return ok && (!cut_to || rewrite_cut(r, cut_from, cut_to));
+    if (cut_to && kept_end)
+        rewrite_cut(r, cut_from, cut_to);
+    else if (cut_to)
+        rewrite_remove(r, (size_t)(f - head->fields));
 }
 
-static bool strip_prefix(const struct cookie_conf *conf, const char *buf,
+static void strip_prefix(const struct cookie_conf *conf, const char *buf,
                          const struct http1_field *f, struct rewrite *r)
 {
     size_t at = f->value.at, end = at + f->value.len;
     struct cookie_item i;
-    bool ok = true;
 
     while (cookie_item(buf, &at, end, ',', &i)) {
         if (!cookie_is_ours(conf, buf, &i))
             continue;
         const char *delim = memchr(buf + i.value, COOKIE_PREFIX_DELIM, i.end - i.value);
         if (delim)
-            ok &= rewrite_cut(r, i.value, (size_t)(delim + 1 - buf));
+            rewrite_cut(r, i.value, (size_t)(delim + 1 - buf));
     }
-    return ok;
 }
 
 bool cookie_strip(const struct cookie_conf *conf, const char *buf, const struct http1_head *head,
                   struct rewrite *r)
 {
     const struct http1_field *f = http1_first(head, HTTP1_NAME_COOKIE);
-    bool ok = true;
 
     for (; f; f = http1_next(head, f)) {
         if (!memmem(buf + f->value.at, f->value.len, conf->name, conf->name_len))
             continue;
         if (conf->mode == COOKIE_PREFIX)
-            ok &= strip_prefix(conf, buf, f, r);
+            strip_prefix(conf, buf, f, r);
         else if (conf->mode == COOKIE_INSERT && conf->indirect)
-            ok &= strip_field(conf, buf, head, f, r);
+            strip_field(conf, buf, head, f, r);
     }
-    return ok;
+    return !rewrite_lost(r);
 }

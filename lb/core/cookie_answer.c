@@ -13,48 +13,42 @@ char cookie_answer_letter(enum cookie_answer a)
 
 /* ---- the server's own Set-Cookie ---- */
 
-static bool take_out(const struct http1_head *head, const struct http1_field *f, struct cookie *k,
-                     struct rewrite *r)
-{
-    k->answer = COOKIE_ANSWER_DELETED;
-    return rewrite_remove(r, (size_t)(f - head->fields));
-}
-
-static bool treat_own(const struct cookie_conf *conf, const char *server,
+static void treat_own(const struct cookie_conf *conf, const char *server,
                       const struct http1_head *head, const struct http1_field *f,
                       const struct cookie_item *i, struct cookie *k, struct rewrite *r)
 {
+    struct http1_span value = {(uint16_t)i->value, (uint16_t)(i->end - i->value)};
     size_t len = strlen(server);
 
     k->answer = COOKIE_ANSWER_PROVIDED;
     if (conf->preserve)
-        return true;
-    if (conf->mode == COOKIE_INSERT || (conf->indirect && k->state == COOKIE_VALID))
-        return take_out(head, f, k, r);
-    if (len == 0)
-        return true;
-    k->answer = COOKIE_ANSWER_REWRITTEN;
-    if (conf->mode == COOKIE_PREFIX)
-        return rewrite_insert(r, i->value, server, len) &&
-               rewrite_insert(r, i->value, (char[]){COOKIE_PREFIX_DELIM}, 1);
-    return rewrite_span(r, (struct http1_span){(uint16_t)i->value, (uint16_t)(i->end - i->value)},
-                        server, len);
+        return;
+    if (conf->mode == COOKIE_INSERT || (conf->indirect && k->state == COOKIE_VALID)) {
+        k->answer = COOKIE_ANSWER_DELETED;
+        rewrite_remove(r, (size_t)(f - head->fields));
+    } else if (len) {
+        k->answer = COOKIE_ANSWER_REWRITTEN;
+        if (conf->mode == COOKIE_REWRITE) {
+            rewrite_span(r, value, server, len);
+        } else {
+            rewrite_insert(r, value.at, server, len);
+            rewrite_insert(r, value.at, (char[]){COOKIE_PREFIX_DELIM}, 1);
+        }
+    }
 }
 
-static bool treat_set_cookies(const struct cookie_conf *conf, const char *server, const char *buf,
+static void treat_set_cookies(const struct cookie_conf *conf, const char *server, const char *buf,
                               const struct http1_head *head, struct cookie *k, struct rewrite *r)
 {
     const struct http1_field *f = http1_first(head, HTTP1_NAME_SET_COOKIE);
-    bool ok = true;
 
     for (; f; f = http1_next(head, f)) {
         size_t at = f->value.at;
         struct cookie_item i;
 
         if (cookie_item(buf, &at, at + f->value.len, ';', &i) && cookie_is_ours(conf, buf, &i))
-            ok &= treat_own(conf, server, head, f, &i, k, r);
+            treat_own(conf, server, head, f, &i, k, r);
     }
-    return ok;
 }
 
 /* ---- our Set-Cookie ---- */
@@ -97,7 +91,7 @@ static struct iovec part(const char *text)
     return (struct iovec){(void *)text, strlen(text)};
 }
 
-static bool insert(const struct cookie_conf *conf, const char *server, int64_t wall_s,
+static void insert(const struct cookie_conf *conf, const char *server, int64_t wall_s,
                    const struct cookie *k, struct rewrite *r)
 {
     char dates[2 * (COOKIE_DATE_DIGITS + 1)];
@@ -115,7 +109,7 @@ static bool insert(const struct cookie_conf *conf, const char *server, int64_t w
         part(conf->attr),
     };
 
-    return rewrite_add_parts(r, "set-cookie", sizeof("set-cookie") - 1, parts, ARRAY_LEN(parts));
+    rewrite_add_parts(r, "set-cookie", sizeof("set-cookie") - 1, parts, ARRAY_LEN(parts));
 }
 
 /* ---- caches ---- */
@@ -175,17 +169,15 @@ bool cookie_response(const struct cookie_conf *conf, const char *server, const c
 
     server = server ? server : "";
     k->answer = COOKIE_ANSWER_NONE;
-    if (!treat_set_cookies(conf, server, buf, head, k, r))
-        return false;
-    if (conf->mode != COOKIE_INSERT || k->answer == COOKIE_ANSWER_PROVIDED ||
-        (conf->postonly && head->method != HTTP1_POST) ||
-        (came_by_it && !dates_are_due(conf, wall_s, k)))
-        return true;
-    k->answer = came_by_it && server[0] ? COOKIE_ANSWER_UPDATED : COOKIE_ANSWER_INSERTED;
-    if (!insert(conf, server, wall_s, k, r))
-        return false;
-    if (!conf->nocache || !is_cacheable(buf, head))
-        return true;
-    return rewrite_add(r, "cache-control", sizeof("cache-control") - 1, "private",
-                       sizeof("private") - 1);
+    treat_set_cookies(conf, server, buf, head, k, r);
+    if (conf->mode == COOKIE_INSERT && k->answer != COOKIE_ANSWER_PROVIDED &&
+        !(conf->postonly && head->method != HTTP1_POST) &&
+        !(came_by_it && !dates_are_due(conf, wall_s, k))) {
+        k->answer = came_by_it && server[0] ? COOKIE_ANSWER_UPDATED : COOKIE_ANSWER_INSERTED;
+        insert(conf, server, wall_s, k, r);
+        if (conf->nocache && is_cacheable(buf, head))
+            rewrite_add(r, "cache-control", sizeof("cache-control") - 1, "private",
+                        sizeof("private") - 1);
+    }
+    return !rewrite_lost(r);
 }

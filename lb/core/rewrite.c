@@ -165,14 +165,12 @@ bool rewrite_add(struct rewrite *r, const char *name, size_t name_len, const cha
 
 /* ---- connection-level fields ---- */
 
-static bool remove_all(struct rewrite *r, enum http1_name id)
+static void remove_all(struct rewrite *r, enum http1_name id)
 {
     const struct http1_head *h = r->head;
-    bool ok = true;
 
     for (const struct http1_field *f = http1_first(h, id); f; f = http1_next(h, f))
-        ok &= rewrite_remove(r, (size_t)(f - h->fields));
-    return ok;
+        rewrite_remove(r, (size_t)(f - h->fields));
 }
 
 bool rewrite_connection(struct rewrite *r, enum rewrite_say say)
@@ -186,17 +184,19 @@ bool rewrite_connection(struct rewrite *r, enum rewrite_say say)
         {"upgrade", "upgrade, te"},
     };
     const char *text = texts[say][r->head->te_trailers];
-    bool ok = remove_all(r, HTTP1_NAME_CONNECTION) && remove_all(r, HTTP1_NAME_KEEP_ALIVE) &&
-              remove_all(r, HTTP1_NAME_PROXY_CONNECTION) &&
-              remove_all(r, HTTP1_NAME_HTTP2_SETTINGS) && remove_all(r, HTTP1_NAME_TE);
 
+    remove_all(r, HTTP1_NAME_CONNECTION);
+    remove_all(r, HTTP1_NAME_KEEP_ALIVE);
+    remove_all(r, HTTP1_NAME_PROXY_CONNECTION);
+    remove_all(r, HTTP1_NAME_HTTP2_SETTINGS);
+    remove_all(r, HTTP1_NAME_TE);
     if (say != REWRITE_SAY_UPGRADE)
-        ok = ok && remove_all(r, HTTP1_NAME_UPGRADE);
+        remove_all(r, HTTP1_NAME_UPGRADE);
     if (r->head->te_trailers)
-        ok = ok && rewrite_add(r, "te", 2, "trailers", sizeof("trailers") - 1);
+        rewrite_add(r, "te", 2, "trailers", sizeof("trailers") - 1);
     if (text[0])
-        ok = ok && rewrite_add(r, "connection", sizeof("connection") - 1, text, strlen(text));
-    return ok;
+        rewrite_add(r, "connection", sizeof("connection") - 1, text, strlen(text));
+    return !r->lost;
 }
 
 /* ---- result ---- */

@@ -92,6 +92,7 @@ START_TEST(bodies_end_where_they_end)
         {"3\r\nabc\r\n0\r\n\r\n", "abc", ""},
         {"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n0\r\n\r\n", "abcde", "0\r\n\r\n"},
         {"A\r\n0123456789\r\n000\r\n\r\n", "0123456789", ""},
+        {"9\r\n012345678\r\n1\r\n9\r\n0\r\n\r\n", "0123456789", ""},
         {"a\r\n0123456789\r\n0\r\n\r\n", "0123456789", ""},
         {"000000000000000a\r\n0123456789\r\n0\r\n\r\n", "0123456789", ""},
         {"2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""},

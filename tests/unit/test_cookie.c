@@ -9,7 +9,7 @@
 /* Servers s1 and s2 are up, s3 is down. What is expected was seen on HAProxy 2.6.12, unless a row
  * says that lb differs. */
 
-#define NOW ((int64_t)1795223494)
+#define NOW ((int64_t)1795223496) /* four times a whole number */
 
 static const struct http1_limits limits = {16384, 0, HTTP1_FIELDS_MAX};
 
@@ -121,6 +121,12 @@ START_TEST(the_cookie_decides_and_the_server_does_not_see_it)
         {"a=\"x; SERVERID=s2; y\"; b=c", 'N', "", "a=\"x; SERVERID=s2; y\"; b=c"},
         {"a=\"x\\\"; SERVERID=s2\"; b=c", 'N', "", "a=\"x\\\"; SERVERID=s2\"; b=c"},
         {"SERVERID=\"s2\"", 'I', "", ""},
+        {"a=\"x\\", 'N', "", "a=\"x\\"},
+        {"a=\"x\\; SERVERID=s2", 'N', "", "a=\"x\\; SERVERID=s2"},
+        {"a=x\\; SERVERID=\"s2\\", 'I', "", "a=x\\"},
+        {"a=\\\"; SERVERID=s2", 'N', "", "a=\\\"; SERVERID=s2"},
+        {"SERVERID= ; a=b", 'I', "", "a=b"},
+        {"a ; SERVERID=s2; b", 'V', "s2", "a; b"},
         {"a=b,SERVERID=s2", 'V', "s2", "a=b"},
         {"a=b, SERVERID=s2; c=d", 'V', "s2", "a=b; c=d"},
         {"$Version=1; SERVERID=s2; $Path=/; c=d", 'V', "s2", "$Version=1; c=d"},
@@ -128,10 +134,10 @@ START_TEST(the_cookie_decides_and_the_server_does_not_see_it)
         {"a; SERVERID=s2; b", 'V', "s2", "a; b"},
         {"=x; SERVERID=s2", 'V', "s2", "=x"},
         {" a=b;  SERVERID=s2 ;  c=d", 'V', "s2", " a=b ;  c=d"}, /* there: "; " anew */
-        {"a=b;SERVERID=s2;c=d", 'V', "s2", "a=b;c=d"},          /* there: "a=b; c=d" */
-        {"a=b ; SERVERID = s2 ; c=d", 'V', "s2", "a=b ; c=d"},  /* there: "a=b; c=d" */
-        {";;SERVERID=s2;;", 'V', "s2", ""},                     /* there: ";; ;" */
-        {"a=b;;SERVERID=s2;;c=d", 'V', "s2", "a=b;;c=d"},       /* there: "a=b;; ;c=d" */
+        {"a=b;SERVERID=s2;c=d", 'V', "s2", "a=b;c=d"},           /* there: "a=b; c=d" */
+        {"a=b ; SERVERID = s2 ; c=d", 'V', "s2", "a=b ; c=d"},   /* there: "a=b; c=d" */
+        {";;SERVERID=s2;;", 'V', "s2", ""},                      /* there: ";; ;" */
+        {"a=b;;SERVERID=s2;;c=d", 'V', "s2", "a=b;;c=d"},        /* there: "a=b;; ;c=d" */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         request(&indirect, rows[i].cookies, rows[i].state, rows[i].server, rows[i].seen);
@@ -331,6 +337,7 @@ START_TEST(nocache_speaks_up_only_where_a_cache_might_keep_the_answer)
         {E "Cache-Control: public\r\n", true},
         {E "Cache-Control: max-age=0, public\r\n", true},
         {E "Cache-Control: no-cache, public\r\n", true},
+        {E "Cache-Control: public, no-cache\r\n", true},
         {E "Pragma: no-cache\r\n", false},
         {E "Pragma: foo\r\n", true},
         {E, true, HTTP1_HEAD},
@@ -384,8 +391,7 @@ static const char *date(int64_t s)
 
 START_TEST(dates_are_those_of_haproxy)
 {
-    ck_assert_str_eq(date(0), "awDvx");
-    ck_assert_str_eq(date(3), "awDvy");
+    ck_assert_str_eq(date(0), "awDvy");
     respond(
         &(struct exchange){&idle, "", NULL, "", 'I', "set-cookie: SERVERID=s1|awDvy; path=/\r\n"});
     respond(&(struct exchange){&life, "", NULL, "", 'I',
@@ -403,14 +409,15 @@ START_TEST(cookies_grow_old)
         int64_t last, first;
         const char *idle, *life, *both, *neither;
     } rows[] = {
-        {NO_DATE, NO_DATE, "VU", "VU", "VU", "VN"}, {-2, NO_DATE, "VU", "VU", "VU", "VU"},
-        {-10, NO_DATE, "VU", "VU", "VU", "VU"},     {-990, NO_DATE, "VU", "VU", "VU", "VU"},
-        {-1010, NO_DATE, "EI", "VU", "EI", "VU"},   {-3000, NO_DATE, "EI", "VU", "EI", "VU"},
-        {50, NO_DATE, "VN", "VU", "VU", "VN"},      {80000, NO_DATE, "VN", "VU", "VU", "VN"},
-        {90000, NO_DATE, "EI", "VU", "EI", "VN"},   {-2, -10, "VU", "VU", "VU", "VU"},
-        {-2, -1990, "VU", "VU", "VU", "VU"},        {-2, -2010, "VU", "OI", "OI", "VU"},
-        {-2, -5000, "VU", "OI", "OI", "VU"},        {-2, 90000, "VU", "OI", "OI", "VU"},
-        {50, -10, "VU", "VN", "VN", "VU"},          {50, -5000, "VU", "OI", "OI", "VU"},
+        {NO_DATE, NO_DATE, "VU", "VU", "VU", "VN"}, {0, NO_DATE, "VN", "VU", "VU", "VN"},
+        {-4, NO_DATE, "VU", "VU", "VU", "VU"},      {-1000, NO_DATE, "VU", "VU", "VU", "VU"},
+        {-1004, NO_DATE, "EI", "VU", "EI", "VU"},   {-3000, NO_DATE, "EI", "VU", "EI", "VU"},
+        {48, NO_DATE, "VN", "VU", "VU", "VN"},      {86400, NO_DATE, "VN", "VU", "VU", "VN"},
+        {86404, NO_DATE, "EI", "VU", "EI", "VN"},   {-4, -8, "VU", "VU", "VU", "VU"},
+        {-4, -2000, "VU", "VU", "VU", "VU"},        {-4, -2004, "VU", "OI", "OI", "VU"},
+        {-4, 86400, "VU", "VU", "VU", "VU"},        {-4, 86404, "VU", "OI", "OI", "VU"},
+        {48, -8, "VU", "VN", "VN", "VU"},           {48, -5000, "VU", "OI", "OI", "VU"},
+        {-3000, -8, "EI", "VU", "EI", "VU"},
     };
     static const struct cookie_conf *const confs[] = {&idle, &life, &both, &plain};
 
@@ -428,9 +435,9 @@ START_TEST(cookies_grow_old)
             if (rows[i].first != NO_DATE)
                 snprintf(cookies + 17, sizeof(cookies) - 17, "|%s", date(rows[i].first));
             if (confs[c]->maxidle_s || confs[c]->maxlife_s)
-                snprintf(dates, sizeof(dates), "|%s", date(3));
+                snprintf(dates, sizeof(dates), "|%s", date(0));
             if (confs[c]->maxlife_s)
-                snprintf(dates + 6, 10, "|%s", date(has_first ? rows[i].first : 3));
+                snprintf(dates + 6, 10, "|%s", date(has_first ? rows[i].first : 0));
             if (e[1] != 'N')
                 snprintf(out, sizeof(out), "set-cookie: SERVERID=s1%s; path=/\r\n", dates);
             /* `plain` does not take it out of the request. */
@@ -469,10 +476,48 @@ END_TEST
 
 /* ---- the rest ---- */
 
+START_TEST(dates_belong_to_the_cookie_that_counts)
+{
+    char cookies[64];
+
+    /* Dates of a cookie that names no server do not keep the next one fresh. */
+    snprintf(cookies, sizeof(cookies), "SERVERID=nope|%s; SERVERID=s1", date(48));
+    respond(&(struct exchange){&idle, cookies, NULL, "", 'U',
+                               "set-cookie: SERVERID=s1|awDvy; path=/\r\n"});
+    snprintf(cookies, sizeof(cookies), "SERVERID=nope|%s|%s", date(48), date(-8));
+    respond(&(struct exchange){&life, cookies, NULL, "", 'I',
+                               "set-cookie: SERVERID=s1|awDvy|awDvy; path=/\r\n"});
+}
+END_TEST
+
+START_TEST(a_second_answer_starts_afresh)
+{
+    static const char first[] = "HTTP/1.1 200 OK\r\n" SC "\r\n",
+                      second[] = "HTTP/1.1 200 OK\r\n\r\n";
+    struct cookie k = {.state = COOKIE_VALID};
+    struct http1_head h;
+    struct rewrite r;
+    char text[256], out[256];
+
+    parse(first, HTTP1_GET, &h);
+    rewrite_init(&r, first, &h, text, sizeof(text));
+    ck_assert(cookie_response(&preserve, NULL, first, &h, NOW, &k, &r));
+    ck_assert_int_eq(cookie_answer_letter(k.answer), 'P');
+    parse(second, HTTP1_GET, &h);
+    rewrite_init(&r, second, &h, text, sizeof(text));
+    k.state = COOKIE_INVALID;
+    ck_assert(cookie_response(&preserve, NULL, second, &h, NOW, &k, &r));
+    ck_assert_int_eq(cookie_answer_letter(k.answer), 'I');
+    out[rewrite_flat(&r, out, sizeof(out) - 1)] = '\0';
+    ck_assert_str_eq(out, "HTTP/1.1 200 OK\r\n" GONE "\r\n");
+}
+END_TEST
+
 START_TEST(pairs_are_listed_for_samples)
 {
-    static const char in[] = "GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b; c = d ;e;f=\"g;h\",i=\r\n"
-                             "X: y\r\nCookie: j=k=l\r\nCookie:\r\n\r\n";
+    static const char in[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nCookie: a=b; c = d ;e;f=\"g;h\",i= ; =m\r\n"
+        "X: y\r\nCookie: j=k=l\r\nCookie:\r\n\r\n";
     const struct http1_field *field = NULL;
     struct cookie_pair p;
     struct http1_head h;
@@ -483,7 +528,7 @@ START_TEST(pairs_are_listed_for_samples)
     while (cookie_next(in, &h, &field, &at, &p))
         snprintf(got + strlen(got), sizeof(got) - strlen(got), "<%.*s:%.*s>", p.name.len,
                  in + p.name.at, p.value.len, in + p.value.at);
-    ck_assert_str_eq(got, "<a:b><c:d><f:\"g;h\"><i:><j:k=l>");
+    ck_assert_str_eq(got, "<a:b><c:d><f:\"g;h\"><i:><:m><j:k=l>");
 }
 END_TEST
 
@@ -538,6 +583,8 @@ int main(void)
         {"dates are those of HAProxy", &dates_are_those_of_haproxy},
         {"cookies grow old", &cookies_grow_old},
         {"what is no date counts as none", &what_is_no_date_counts_as_none},
+        {"dates belong to the cookie that counts", &dates_belong_to_the_cookie_that_counts},
+        {"a second answer starts afresh", &a_second_answer_starts_afresh},
         {"pairs are listed for samples", &pairs_are_listed_for_samples},
         {"the log has a letter for everything", &the_log_has_a_letter_for_everything},
         {"a cookie without room is not half there", &a_cookie_without_room_is_not_half_there},

@@ -313,6 +313,12 @@ START_TEST(what_does_not_fit_is_refused_whole)
         ck_assert(rewrite_lost(&r) == (cap < 11));
         ck_assert((rewrite_flat(&r, out, sizeof(out)) == 0) == (cap < 11));
     }
+    for (size_t cap = 0; cap <= 6; cap++) {
+        rewrite_init(&r, in, &h, text, cap);
+        ck_assert_int_eq(rewrite_lost(&r), cap < 2);
+        ck_assert_int_eq(rewrite_insert(&r, h.end, "4567", 4), cap >= 6);
+        ck_assert_int_eq(rewrite_lost(&r), cap < 6);
+    }
     rewrite_init(&r, in, &h, text, sizeof(text));
     for (size_t cap = 0; cap < sizeof(in) - 1; cap++)
         ck_assert_int_eq(rewrite_flat(&r, out, cap), 0);
