@@ -180,9 +180,27 @@ class Node:
             file.write(str(value))
 
     def holds(self, address):
-        """True if the node has this IPv4 address on any interface. Cheap enough to be asked often."""
+        """True if the node has this address on any interface. Cheap enough to be asked often."""
+        if ":" in address:
+            wanted = socket.inet_pton(socket.AF_INET6, address).hex()
+            with open(f"/proc/{self._init_pid}/net/if_inet6", encoding="ascii") as file:
+                return any(line.startswith(wanted) for line in file)
         with open(f"/proc/{self._init_pid}/net/fib_trie", encoding="ascii") as file:
             return bool(re.search(rf"\|-- {re.escape(address)}\n +/32 host LOCAL", file.read()))
+
+    def index(self, interface="eth0"):
+        with self.net():
+            return socket.if_nametoindex(interface)
+
+    def mac(self, interface="eth0"):
+        words = self.ip("-o", "link", "show", interface).split()
+        return words[words.index("link/ether") + 1]
+
+    def link_local(self, interface="eth0"):
+        """The IPv6 link-local address that the kernel makes from the MAC (RFC 4291, appendix A)."""
+        mac = bytes.fromhex(self.mac(interface).replace(":", ""))
+        return socket.inet_ntop(socket.AF_INET6, b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2])
+                                + mac[1:3] + b"\xff\xfe" + mac[3:])
 
     def addresses(self, interface="eth0"):
         """The IPv4 addresses of an interface, as "192.0.2.1/24"."""

@@ -18,12 +18,13 @@ class Skip(Exception):
 
 def main(module, wanted=()):
     """Runs every `test_*(lab)` of the module in its order, or those whose name contains a wanted
-    word. The first line of a function's docstring is its title. Returns the exit status."""
-    tests = [
-        function for name, function in vars(module).items()
-        if name.startswith("test_") and inspect.isfunction(function)
-        and (not wanted or any(word in name for word in wanted))
-    ]
+    word ("=test_name": is that name); "--list" only names them. The first line of a function's
+    docstring is its title. Returns the exit status."""
+    if list(wanted) == ["--list"]:
+        for name, function in _tests(module, ()):
+            print(name, _title(function))
+        return 0
+    tests = [function for _, function in _tests(module, wanted)]
     try:
         sandbox.enter()
     except sandbox.Unavailable as error:
@@ -34,12 +35,26 @@ def main(module, wanted=()):
     for number, function in enumerate(tests, 1):
         verdict, notes = _run(function)
         failed += verdict == "not ok"
-        title = inspect.getdoc(function).splitlines()[0].replace("#", "no.")
+        title = _title(function)
         skip = f" # SKIP {notes}" if verdict == "skip" else ""
         print(f"{'ok' if verdict == 'skip' else verdict} {number} - {title}{skip}", flush=True)
         if verdict == "not ok":
             _comment(notes)
     return 1 if failed else 0
+
+
+def _tests(module, wanted):
+    """(name, function), in order."""
+    return [
+        (name, function) for name, function in vars(module).items()
+        if name.startswith("test_") and inspect.isfunction(function)
+        and (not wanted or any(word[1:] == name if word[0] == "=" else word in name
+                               for word in wanted))
+    ]
+
+
+def _title(function):
+    return inspect.getdoc(function).splitlines()[0].replace("#", "no.")
 
 
 def _run(function):
