@@ -458,6 +458,12 @@ static struct balance_choice settle_on(struct server *s)
     return (struct balance_choice){BALANCE_QUEUE_SERVER, s};
 }
 
+static void count_picked(const struct balancer *b, struct server *s)
+{
+    count_add(&s->lanes[b->worker].count, COUNT_PICKED, 1);
+    count_add(&b->pool->lanes[b->worker].count, COUNT_PICKED, 1);
+}
+
 struct balance_choice balance_pick(struct balancer *b, const struct balance_key *key,
                                    const struct balance_exclude *exclude)
 {
@@ -474,7 +480,7 @@ struct balance_choice balance_pick(struct balancer *b, const struct balance_key 
             break;
         struct balance_choice c = settle_on(b->servers[i]);
         if (c.verdict == BALANCE_SERVED || balance_names[a].hashes || a == BALANCE_LEASTCONN) {
-            count_add(&c.server->lanes[b->worker].count, COUNT_PICKED, 1);
+            count_picked(b, c.server);
             return c;
         }
     }

@@ -3,7 +3,8 @@
  *
  * Only the owning worker writes a block, with plain relaxed loads and stores (no locked
  * instruction); any thread may read. A sum is therefore never torn and never goes back, but the
- * counters of one sum need not belong to the same instant.
+ * counters of one sum need not belong to the same instant. The last few are no sums but peaks: of
+ * these the highest of all workers counts, and whoever reads may set them back.
  */
 #pragma once
 
@@ -29,6 +30,10 @@ enum count_id {
     COUNT_SRV_ABORTS,   /* srv_abrt */
     COUNT_DENIED_REQ,   /* dreq */
     COUNT_DENIED_RESP,  /* dresp */
+    COUNT_DENIED_CONN,  /* dcon: connections refused by a rule */
+    COUNT_DENIED_SESS,  /* dses: sessions refused by a rule */
+    COUNT_BAD_REQ,      /* ereq: requests that were not understood, or never became whole */
+    COUNT_INTERCEPTED,  /* intercepted: answered here, by rules or the statistics page */
     COUNT_REQUESTS,     /* req_tot */
     COUNT_RESP_1XX,     /* hrsp_1xx; the six follow each other */
     COUNT_RESP_2XX,
@@ -41,6 +46,12 @@ enum count_id {
     COUNT_CONNECT_US,  /* until the connection stood */
     COUNT_RESPONSE_US, /* until the response head was there */
     COUNT_TOTAL_US,    /* whole */
+    COUNT_SUMS,        /* the peaks begin */
+    COUNT_QUEUE_MAX_US = COUNT_SUMS,
+    COUNT_CONNECT_MAX_US,
+    COUNT_RESPONSE_MAX_US,
+    COUNT_TOTAL_MAX_US,
+    COUNT_LAST_US, /* when the last session began, on the monotonic clock */
     COUNT_N
 };
 
@@ -57,6 +68,20 @@ static inline void count_add(struct count *c, enum count_id id, uint64_t n)
     atomic_store_explicit(&c->v[id], v + n, memory_order_relaxed);
 }
 
+/* Owner only, for the peaks. */
+static inline void count_most(struct count *c, enum count_id id, uint64_t v)
+{
+    if (v > atomic_load_explicit(&c->v[id], memory_order_relaxed))
+        atomic_store_explicit(&c->v[id], v, memory_order_relaxed);
+}
+
+/* Owner only: a time, into its sum and its peak. */
+static inline void count_time(struct count *c, enum count_id sum, uint64_t us)
+{
+    count_add(c, sum, us);
+    count_most(c, sum - COUNT_QUEUE_US + COUNT_QUEUE_MAX_US, us);
+}
+
 /* Any thread. */
 static inline uint64_t count_get(const struct count *c, enum count_id id)
 {
@@ -71,3 +96,12 @@ static inline void count_peak(_Atomic uint32_t *max, uint32_t v)
                                                               memory_order_relaxed))
         ;
 }
+
+/* Any thread: one counter of several blocks that lie `stride` bytes apart, without what was there
+ * when they were last cleared (NULL: never). */
+uint64_t count_read(const struct count *first, size_t stride, unsigned n,
+                    const struct count *cleared, enum count_id id);
+
+/* Any one thread: what was counted so far counts no more; the peaks begin anew. */
+void count_clear(struct count *first, size_t stride, unsigned n, struct count *cleared);
+void count_clear_peaks(struct count *first, size_t stride, unsigned n);

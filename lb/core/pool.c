@@ -212,6 +212,8 @@ int pool_add(struct pool *p, const struct server_conf *conf, struct mono now, st
     if (!m)
         return err_set(e, -ENOMEM, "no memory for server %s/%s", p->name, conf->name);
     replace_members(p, m);
+    if (!p->changed.us)
+        p->changed = now;
     if (out)
         *out = s;
     return 0;
@@ -306,6 +308,26 @@ struct pool_usable pool_usable(const struct pool *p)
     return n;
 }
 
+void pool_settle(struct pool *p, struct mono now)
+{
+    struct pool_usable n = pool_usable(p);
+    bool down = p->members->n && !n.active && !n.backup;
+
+    if (down == p->down)
+        return;
+    if (down)
+        p->downs++;
+    else
+        p->downtime.us += mono_diff(now, p->changed).us;
+    p->down = down;
+    p->changed = now;
+}
+
+struct span pool_downtime(const struct pool *p, struct mono now)
+{
+    return span_us(p->downtime.us + (p->down ? mono_diff(now, p->changed).us : 0));
+}
+
 uint64_t pool_count(const struct pool *p, enum count_id id)
 {
     return server_lanes_count(p->lanes, p->workers, &p->cleared, id);
@@ -315,10 +337,15 @@ void pool_clear_peaks(struct pool *p)
 {
     atomic_store(&p->slots_max, atomic_load(&p->slots));
     atomic_store(&p->queued_max, atomic_load(&p->queued));
+    count_clear_peaks(&p->lanes->count, sizeof(*p->lanes), p->workers);
+    meter_clear_peaks(&p->meter);
 }
 
 void pool_clear_counts(struct pool *p)
 {
-    server_lanes_clear(p->lanes, p->workers, &p->cleared);
+    count_clear(&p->lanes->count, sizeof(*p->lanes), p->workers, &p->cleared);
+    meter_clear(&p->meter);
     pool_clear_peaks(p);
+    p->downs = 0;
+    p->downtime = span_us(0);
 }

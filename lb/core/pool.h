@@ -58,6 +58,11 @@ struct pool {
     _Alignas(CACHE_LINE) struct pool_members *members; /* newest */
     server_event_fn *on_event;
     void *user;
+    struct meter meter;
+    bool down;            /* no member takes new clients */
+    struct mono changed;  /* last change between up and down */
+    struct span downtime; /* sum, without the present one */
+    uint64_t downs;       /* times it went down */
 };
 
 /* Strings are copied. NULL with `e` set on a bad value or without memory. */
@@ -98,6 +103,9 @@ struct pool_usable {
     unsigned active, backup;
 };
 struct pool_usable pool_usable(const struct pool *p);
+
+/* Time spent down, with the present one. Main only. */
+struct span pool_downtime(const struct pool *p, struct mono now);
 
 /* Raises the epoch, so that each worker looks again. */
 void pool_touch(struct pool *p);

@@ -246,16 +246,7 @@ bool server_idle(const struct server *s)
 uint64_t server_lanes_count(const struct lane *lanes, unsigned workers, const struct count *cleared,
                             enum count_id id)
 {
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < workers; i++)
-        sum += count_get(&lanes[i].count, id);
-    return sum - count_get(cleared, id);
-}
-
-void server_lanes_clear(const struct lane *lanes, unsigned workers, struct count *cleared)
-{
-    for (unsigned id = 0; id < COUNT_N; id++)
-        count_add(cleared, id, server_lanes_count(lanes, workers, cleared, id));
+    return count_read(&lanes->count, sizeof(*lanes), workers, cleared, id);
 }
 
 uint64_t server_count(const struct server *s, enum count_id id)
@@ -267,11 +258,14 @@ void server_clear_peaks(struct server *s)
 {
     atomic_store(&s->slots_max, server_slots(s));
     atomic_store(&s->queued_max, atomic_load(&s->queued));
+    count_clear_peaks(&s->lanes->count, sizeof(*s->lanes), s->pool->workers);
+    meter_clear_peaks(&s->meter);
 }
 
 void server_clear_counts(struct server *s)
 {
-    server_lanes_clear(s->lanes, s->pool->workers, &s->cleared);
+    count_clear(&s->lanes->count, sizeof(*s->lanes), s->pool->workers, &s->cleared);
+    meter_clear(&s->meter);
     server_clear_peaks(s);
     s->check.failures = s->check.downs = s->check.observed_failures = 0;
     s->agent.failures = s->agent.downs = 0;

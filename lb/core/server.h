@@ -27,6 +27,7 @@
 #include "lb/core/count.h"
 #include "lb/core/health.h"
 #include "lb/core/health_agent.h"
+#include "lb/core/meter.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -172,8 +173,9 @@ struct server {
     struct health check, agent;
     struct mono changed;    /* last change between up and down */
     struct mono ramp_since; /* MONO_NEVER: not on the ramp */
-    struct span downtime;   /* sum, without the present one */
-    uint64_t downs;         /* times it went down */
+    struct meter meter;
+    struct span downtime; /* sum, without the present one */
+    uint64_t downs;       /* times it went down */
 };
 
 /* Any thread. */

@@ -15,10 +15,12 @@ struct lane *server_lanes(unsigned workers);
 struct server *server_new(struct pool *p, const struct server_conf *conf, uint32_t id,
                           struct mono now);
 
-/* What the lanes have counted beyond `cleared`; and makes `cleared` what they have counted now. */
+/* What the lanes have counted beyond `cleared`. */
 uint64_t server_lanes_count(const struct lane *lanes, unsigned workers, const struct count *cleared,
                             enum count_id id);
-void server_lanes_clear(const struct lane *lanes, unsigned workers, struct count *cleared);
+
+/* One of its servers has changed: is the pool up? */
+void pool_settle(struct pool *p, struct mono now);
 
 /* Works out the view and stores it; true if it has changed. */
 bool server_publish(struct server *s);

@@ -160,6 +160,7 @@ static enum server_event_kind settle(struct server *s, enum server_cause cause, 
     if (!server_publish(s))
         return SERVER_SAME;
     pool_touch(s->pool);
+    pool_settle(s->pool, now);
     struct server_event ev = {.server = s, .cause = cause, .before = before};
     ev.after = server_view(s);
     ev.kind = kind_of(&before, &ev.after);

@@ -297,10 +297,11 @@ void binding_unref(struct binding *b)
 
 struct listener *listener_new(const char *name, uint32_t id, unsigned workers)
 {
-    struct listener *l = calloc(1, sizeof(*l));
+    struct listener *l = aligned_alloc(CACHE_LINE, sizeof(*l));
 
     if (!l)
         return NULL;
+    memset(l, 0, sizeof(*l));
     atomic_init(&l->refs, 1);
     l->id = id;
     l->workers = workers;
@@ -331,9 +332,19 @@ void listener_unref(struct listener *l)
 
 uint64_t listener_count(const struct listener *l, enum count_id id)
 {
-    uint64_t sum = 0;
+    return count_read(l->lanes, sizeof(*l->lanes), l->workers, &l->cleared, id);
+}
 
-    for (unsigned i = 0; i < l->workers; i++)
-        sum += count_get(&l->lanes[i], id);
-    return sum;
+void listener_clear_peaks(struct listener *l)
+{
+    atomic_store(&l->conns_max, atomic_load(&l->conns));
+    count_clear_peaks(l->lanes, sizeof(*l->lanes), l->workers);
+    meter_clear_peaks(&l->meter);
+}
+
+void listener_clear_counts(struct listener *l)
+{
+    count_clear(l->lanes, sizeof(*l->lanes), l->workers, &l->cleared);
+    meter_clear(&l->meter);
+    listener_clear_peaks(l);
 }

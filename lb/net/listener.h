@@ -13,6 +13,7 @@
 #include "lb/bind.h"
 #include "lb/config.h"
 #include "lb/core/count.h"
+#include "lb/core/meter.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,11 +52,19 @@ struct listener {
     _Atomic uint32_t limit;            /* 0: none of its own */
     _Atomic bool stopped;              /* "disable frontend" */
     struct count *lanes;               /* [workers] */
+
+    /* Main only. */
+    struct count cleared; /* the sums when they were last cleared */
+    struct meter meter;
 };
 
 struct listener *listener_new(const char *name, uint32_t id, unsigned workers);
 struct listener *listener_ref(struct listener *l);
 void listener_unref(struct listener *l); /* NULL-safe */
 
-/* Sum over the workers. */
+/* Sum over the workers, since the last clearing. Main only. */
 uint64_t listener_count(const struct listener *l, enum count_id id);
+
+/* Counters and peaks begin anew; only the peaks do. */
+void listener_clear_counts(struct listener *l);
+void listener_clear_peaks(struct listener *l);

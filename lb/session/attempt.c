@@ -23,6 +23,23 @@ static struct count *counts(const struct attempt *a)
     return &a->server->lanes[worker_of(a)->index].count;
 }
 
+static struct count *pool_counts(const struct attempt *a)
+{
+    return &a->pool->pool->lanes[worker_of(a)->index].count;
+}
+
+void attempt_note(const struct attempt *a, enum count_id id)
+{
+    count_add(counts(a), id, 1);
+    count_add(pool_counts(a), id, 1);
+}
+
+static void note_session(struct count *c, struct mono now)
+{
+    count_add(c, COUNT_SESSIONS, 1);
+    count_most(c, COUNT_LAST_US, (uint64_t)now.us);
+}
+
 void attempt_init(struct attempt *a, const struct attempt_ops *ops, const struct conn_ops *conn_ops,
                   void *session, struct client *client)
 {
@@ -46,6 +63,7 @@ int attempt_begin(struct attempt *a, const struct plan_pool *pool, struct server
         want = sticky_find(pool, balancer_members(a->up->balancer), a->client, now_of(a));
     a->want = want ? server_ref(want) : NULL;
     a->state = ATTEMPT_IDLE;
+    note_session(pool_counts(a), now_of(a));
     return 0;
 }
 
@@ -65,7 +83,7 @@ static enum attempt_result chosen(struct attempt *a, struct server *s)
     a->has_slot = true;
     a->state = ATTEMPT_CHOSEN;
     a->queued_until = now_of(a);
-    count_add(counts(a), COUNT_SESSIONS, 1);
+    note_session(counts(a), now_of(a));
     return ATTEMPT_WAIT;
 }
 
@@ -142,7 +160,7 @@ static enum attempt_result connect_to(struct attempt *a)
         a->sc = upstream_reuse(a->up, a->server, a->session, a->conn_ops);
         a->reused = a->sc != NULL;
         if (a->sc) {
-            count_add(counts(a), COUNT_REUSES, 1);
+            attempt_note(a, COUNT_REUSES);
             return stands(a);
         }
     }
@@ -152,7 +170,7 @@ static enum attempt_result connect_to(struct attempt *a)
         return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EADDRNOTAVAIL
                    ? ATTEMPT_RESOURCES
                    : ATTEMPT_REFUSED;
-    count_add(counts(a), COUNT_CONNECTS, 1);
+    attempt_note(a, COUNT_CONNECTS);
     if (a->sc->connected)
         return stands(a);
     a->state = ATTEMPT_CONNECTING;
@@ -220,16 +238,16 @@ static void pause_same(struct attempt *a)
 
 static bool next_try(struct attempt *a)
 {
-    count_add(counts(a), COUNT_CONN_ERRORS, 1);
+    attempt_note(a, COUNT_CONN_ERRORS);
     if (a->tries >= a->pool->conf->retries)
         return false;
     a->tries++;
-    count_add(counts(a), COUNT_RETRIES, 1);
+    attempt_note(a, COUNT_RETRIES);
     if (!elsewhere(a)) {
         pause_same(a);
         return true;
     }
-    count_add(counts(a), COUNT_REDISPATCHES, 1);
+    attempt_note(a, COUNT_REDISPATCHES);
     a->redispatched = true;
     balance_exclude(&a->exclude, a->server);
     give_up_wanted(a);

@@ -57,8 +57,8 @@ struct attempt {
     uint8_t state; /* enum attempt_state */
     bool may_reuse;
     bool reused;           /* `sc` has carried requests before */
-    bool moved;              /* whom the client wanted did not take it */
-    bool has_slot;           /* of `server` */
+    bool moved;            /* whom the client wanted did not take it */
+    bool has_slot;         /* of `server` */
     bool redispatched;     /* a try went to another server than the first */
     struct server *want;   /* named by cookie or stick entry, held; NULL: nobody */
     struct server *server; /* held with a slot; NULL: none */
@@ -97,6 +97,9 @@ void attempt_disconnect(struct attempt *a);
 /* The server has done its part: the connection is kept for others if `keep`, the slot given back;
  * `server` stays held until attempt_end(). */
 void attempt_release(struct attempt *a, bool keep);
+
+/* Counts one for its server and one for its pool; there is a server. */
+void attempt_note(const struct attempt *a, enum count_id id);
 
 /* Lets go of everything. The connection is kept for others if `keep`. */
 void attempt_end(struct attempt *a, bool keep);

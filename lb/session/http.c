@@ -171,7 +171,7 @@ static enum http_step server_timed_out(struct exchange *x)
         return HTTP_MORE; /* the attempt looks at the clock */
     if (x->response == RESPONSE_BODY)
         return http_abort(x, 's', 'D');
-    count_add(&x->to.server->lanes[x->w->index].count, COUNT_RESP_ERRORS, 1);
+    attempt_note(&x->to, COUNT_RESP_ERRORS);
     return http_answer(x, 504, 's', x->request == REQUEST_DONE ? 'H' : 'D');
 }
 
@@ -341,6 +341,8 @@ static void account(struct exchange *x)
     count_add(front, classes[class <= 5 ? class : 0], 1);
     if (x->log.term[0] == 'C' || x->log.term[0] == 'c')
         count_add(front, COUNT_CLI_ABORTS, 1);
+    if (x->bare_head || (x->request == REQUEST_HEAD && x->log.term[0]))
+        count_add(front, COUNT_BAD_REQ, 1);
     if (x->back)
         http_account_pool(x, classes[class <= 5 ? class : 0]);
     http_log(x);

@@ -8,13 +8,13 @@
 static void add_times(struct count *c, const struct access_record *r)
 {
     if (r->queued.us)
-        count_add(c, COUNT_QUEUE_US, (uint64_t)(r->queued.us - r->head.us));
+        count_time(c, COUNT_QUEUE_US, (uint64_t)(r->queued.us - r->head.us));
     if (r->connected.us)
-        count_add(c, COUNT_CONNECT_US, (uint64_t)(r->connected.us - r->queued.us));
+        count_time(c, COUNT_CONNECT_US, (uint64_t)(r->connected.us - r->queued.us));
     if (r->responded.us)
-        count_add(c, COUNT_RESPONSE_US, (uint64_t)(r->responded.us - r->connected.us));
+        count_time(c, COUNT_RESPONSE_US, (uint64_t)(r->responded.us - r->connected.us));
     if (r->begun.us)
-        count_add(c, COUNT_TOTAL_US, (uint64_t)(r->ended.us - r->begun.us));
+        count_time(c, COUNT_TOTAL_US, (uint64_t)(r->ended.us - r->begun.us));
 }
 
 static void add(struct count *c, const struct exchange *x, enum count_id class)
@@ -34,7 +34,6 @@ void http_account_pool(struct exchange *x, enum count_id class)
 
     x->log.queued = x->to.queued_until;
     x->log.connected = x->to.connected_at;
-    count_add(pool, COUNT_SESSIONS, 1);
     add(pool, x, class);
     if (x->to.server)
         add(&x->to.server->lanes[x->w->index].count, x, class);

@@ -24,7 +24,7 @@ static enum http_step server_gone(struct exchange *x)
 {
     if (!buffer_len(x->down.buf) && !x->down.sent)
         return http_retry(x);
-    count_add(&x->to.server->lanes[x->w->index].count, COUNT_RESP_ERRORS, 1);
+    attempt_note(&x->to, COUNT_RESP_ERRORS);
     return http_answer(x, 502, 'S', 'H');
 }
 
@@ -148,7 +148,7 @@ static enum http_step parse(struct exchange *x)
         return understood(x);
     if (!http1_is_bad(r))
         return HTTP_WAIT;
-    count_add(&x->to.server->lanes[x->w->index].count, COUNT_RESP_ERRORS, 1);
+    attempt_note(&x->to, COUNT_RESP_ERRORS);
     return http_answer(x, 502, 'P', 'H');
 }
 
@@ -201,7 +201,7 @@ static enum http_step ended(struct exchange *x)
         x->down.ended = true;
         return whole(x);
     }
-    count_add(&x->to.server->lanes[x->w->index].count, COUNT_SRV_ABORTS, 1);
+    attempt_note(&x->to, COUNT_SRV_ABORTS);
     return http_abort(x, x->to.sc->cut ? 'D' : 'S', 'D');
 }
 

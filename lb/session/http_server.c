@@ -172,6 +172,6 @@ enum http_step http_retry(struct exchange *x)
     }
     if (x->to.reused && x->client->requests) /* as if the client's own connection had been closed */
         return http_abort(x, 'S', 'H');
-    count_add(&x->to.server->lanes[x->w->index].count, COUNT_RESP_ERRORS, 1);
+    attempt_note(&x->to, COUNT_RESP_ERRORS);
     return http_answer(x, 502, 'S', 'H');
 }

@@ -27,6 +27,18 @@ struct tunnel {
 
 /* ---- the end ---- */
 
+static void account_times(struct count *c, const struct tunnel *t)
+{
+    const struct attempt *a = &t->to;
+
+    count_add(c, COUNT_REQUESTS, 1);
+    if (a->queued_until.us)
+        count_time(c, COUNT_QUEUE_US, (uint64_t)(a->queued_until.us - t->log.begun.us));
+    if (a->connected_at.us)
+        count_time(c, COUNT_CONNECT_US, (uint64_t)(a->connected_at.us - a->queued_until.us));
+    count_time(c, COUNT_TOTAL_US, (uint64_t)(t->log.ended.us - t->log.begun.us));
+}
+
 static void account(struct tunnel *t)
 {
     unsigned index = t->w->index;
@@ -49,8 +61,9 @@ static void account(struct tunnel *t)
         if (t->log.term[0] == 'S' || t->log.term[0] == 's')
             count_add(blocks[i], COUNT_SRV_ABORTS, 1);
     }
-    if (t->back)
-        count_add(blocks[1], COUNT_SESSIONS, 1);
+    if (!t->log.status) /* was not http, which has done it */
+        for (size_t i = 1; i < ARRAY_LEN(blocks) && blocks[i]; i++)
+            account_times(blocks[i], t);
 }
 
 static void write_log(struct tunnel *t)
