@@ -21,12 +21,15 @@ struct program_file {
     struct text path, content;
 };
 
-struct program *program_new(void)
+struct program *program_new(const struct program_world *world)
 {
     struct program *p = calloc(1, sizeof(*p));
 
-    if (p)
-        arena_init(&p->arena, NULL, 0, PROGRAM_MAX);
+    if (!p)
+        return NULL;
+    arena_init(&p->arena, NULL, 0, PROGRAM_MAX);
+    const char *host = world && world->hostname ? world->hostname(world->user) : "localhost";
+    p->hostname = arena_text(&p->arena, text_of(host));
     return p;
 }
 

@@ -45,6 +45,7 @@ struct program {
     struct program_names names[PROGRAM_KINDS];
     struct program_regex *regexes;
     struct program_file *files;
+    struct text hostname;
     unsigned captures; /* slots that capture actions use */
 };
 
@@ -84,8 +85,8 @@ struct compile {
     struct arena *scratch; /* for the time of compiling */
 };
 
-/* NULL without memory. */
-struct program *program_new(void);
+/* `world` may be NULL, and is asked only now and while compiling. NULL without memory. */
+struct program *program_new(const struct program_world *world);
 void program_free(struct program *p); /* NULL-safe */
 
 /* The number of a name, which is added if need be; UINT_MAX without memory. No check. */

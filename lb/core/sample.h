@@ -78,6 +78,8 @@ enum figure {
     FIGURE_THREAD,
     FIGURE_THREADS,
     FIGURE_STOPPING,
+    FIGURE_REQUEST_COUNT, /* of the process */
+    FIGURE_PID,
     FIGURES
 };
 

@@ -86,11 +86,7 @@ static bool check_env(struct compile *c, const struct expr *x, size_t at, size_t
 
 static bool check_hostname(struct compile *c, const struct expr *x, size_t at, size_t len)
 {
-    const char *v =
-        c->world && c->world->hostname ? c->world->hostname(c->world->user) : "localhost";
-    struct text copy;
-
-    return compile_text(c, text_of(v), &copy) && sample_str(constant(x), copy);
+    return sample_str(constant(x), c->program->hostname);
 }
 
 static bool check_fixed(struct compile *c, const struct expr *x, size_t at, size_t len)

@@ -87,6 +87,9 @@ struct sample_convs {
 extern const struct sample_fetches sample_fetch_rows, sample_http_rows, sample_table_rows;
 extern const struct sample_convs sample_conv_rows, sample_conv_number_rows, sample_conv_table_rows;
 
+/* There is a fetch of this name. */
+bool sample_is_fetch(struct text name);
+
 /* What is known, but not here: why. NULL: it is not known. */
 const char *sample_why_not(struct text name);
 

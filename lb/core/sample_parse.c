@@ -236,6 +236,11 @@ static const struct sample_fetch *find_fetch(struct text name)
     return NULL;
 }
 
+bool sample_is_fetch(struct text name)
+{
+    return find_fetch(name);
+}
+
 static const struct sample_conv *find_conv(struct text name)
 {
     static const struct sample_convs *const tables[] = {&sample_conv_rows, &sample_conv_number_rows,
