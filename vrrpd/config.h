@@ -27,6 +27,7 @@ enum {
     CONFIG_TRACKS_MAX = 256,     /* shared ones */
     CONFIG_TRACKS_INSTANCE_MAX = 32,
     CONFIG_HOOKS_MAX = 8,
+    CONFIG_ROUTES_MAX = 1024,
     CONFIG_COMMAND_WORDS_MAX = 64,
 };
 
@@ -95,6 +96,30 @@ struct config_address {
     bool advertise;
 };
 
+/* A route that the Active router has. */
+struct config_route {
+    struct conf_obj obj;
+    int type;              /* RTN_* */
+    struct addr_prefix to; /* family 0: default */
+    struct addr via;
+    char *device;
+    struct addr source;
+    char *table; /* name or number; NULL: main */
+    int scope;   /* RT_SCOPE_*; -1: as `ip route` chooses */
+    int64_t metric;
+    char *to_text;
+};
+
+/* A routing rule that the Active router has. */
+struct config_rule {
+    struct conf_obj obj;
+    struct addr_prefix from, to; /* family 0: any */
+    char *table;
+    char *input, *output;
+    char *mark; /* see config_mark() */
+    int64_t priority;
+};
+
 struct config_unicast {
     struct conf_obj obj;
     struct conf_list peers; /* struct config_peer */
@@ -127,6 +152,8 @@ struct config_instance {
     int64_t priority;
     struct span interval;
     struct conf_list addresses; /* struct config_address */
+    struct conf_list routes;    /* struct config_route */
+    struct conf_list rules;     /* struct config_rule */
     bool preempt;
     struct span preempt_delay;
     struct span start_delay;
@@ -137,6 +164,7 @@ struct config_instance {
     bool accept;    /* packets to the addresses, Accept_Mode */
     bool strict;
     bool virtual_mac;
+    bool track_link; /* a fault while the interface is down */
     bool two_nodes;
     struct span lease;       /* 0: none */
     struct conf_list track;  /* struct config_track */
@@ -151,6 +179,14 @@ struct config_group {
     struct conf_list notify;     /* struct config_notify; of the group as a whole */
 };
 
+/* What this node has whatever its state: keepalived's static_* blocks. */
+struct config_static {
+    struct conf_obj obj;
+    struct conf_list addresses; /* struct config_address, each with a device */
+    struct conf_list routes;
+    struct conf_list rules;
+};
+
 struct config {
     struct conf_obj obj;
     char *node;               /* this node's name; NULL: the host's */
@@ -162,6 +198,7 @@ struct config {
     struct conf_list track;
     struct conf_list instances;
     struct conf_list groups; /* struct config_group */
+    struct config_static fixed;
 
     struct conf_doc doc; /* the text */
 };
@@ -191,6 +228,12 @@ void config_free(struct config *c);
 /* The tracker that an instance's entry stands for: itself, or the shared one. The shared one says
  * what is watched, the entry what follows from it. Never NULL for a loaded configuration. */
 const struct config_track *config_track_of(const struct config *c, const struct config_track *t);
+
+/* Do they have the same routes and rules? */
+bool config_same_routing(const struct config_instance *a, const struct config_instance *b);
+
+/* "0x10", "16" or "0x10/0xff": a packet mark and its mask. */
+bool config_mark(const char *text, uint32_t *mark, uint32_t *mask);
 
 /* The words of a command, NULL-terminated, in one block to free(); see above. NULL with a sentence
  * when they cannot be told apart. */

@@ -1,9 +1,12 @@
 #include "vrrpd/config_check.h"
 
 #include "common/base/parse.h"
+#include "common/rt/process.h"
 #include "vrrpd/config_vrrp.h"
+#include "vrrpd/rt_table.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +49,16 @@ static int check_command(const void *obj, const char *key, const struct conf_str
                             "no shell reads this; write [\"/bin/sh\", \"-c\", \"...\"]",
                             "\"%s\" means something to a shell only", shell_only[i]);
     return 0;
+}
+
+static int check_user(const void *obj, const char *key, const char *user, struct conf_report *r)
+{
+    struct process_user who;
+    struct err e = {0};
+
+    if (!user || process_user(user, NULL, &who, &e) == 0)
+        return 0;
+    return conf_say(r, CONF_ERROR, conf_at(obj, key), NULL, "%s", e.text);
 }
 
 /* ---- trackers ---- */
@@ -118,6 +131,8 @@ static int check_track(const struct config *c, const struct config_track *t, boo
         int result = check_keys_of_kind(t, kinds, r);
         err = result < 0 ? result : err;
         result = check_command(t, "script", &t->script, r);
+        err = result < 0 ? result : err;
+        result = check_user(t, "user", t->user, r);
         return result < 0 ? result : err;
     }
     if (shared)
@@ -231,6 +246,85 @@ static int check_addresses(const struct config_instance *in, struct conf_report 
     return result;
 }
 
+/* ---- routes and rules ---- */
+
+static int check_table(const void *obj, const char *name, struct conf_report *r)
+{
+    uint32_t number;
+
+    if (!name || rt_table(name, &number))
+        return 0;
+    return conf_say(r, CONF_ERROR, conf_at(obj, "table"), "give its number",
+                    "there is no routing table \"%s\" in /etc/iproute2/rt_tables", name);
+}
+
+static int check_route(const struct config_route *t, struct conf_report *r)
+{
+    struct addr_prefix to;
+    uint8_t family = t->via.family;
+
+    if (strcmp(t->to_text, "default") != 0) {
+        if (!addr_prefix_parse(t->to_text, &to))
+            return conf_say(r, CONF_ERROR, conf_at(t, "to"), NULL,
+                            "a route goes to \"default\" or to a network such as "
+                            "\"198.51.100.0/24\", not to \"%s\"",
+                            t->to_text);
+        if (family && family != to.addr.family)
+            return conf_say(r, CONF_ERROR, conf_at(t, "via"), NULL,
+                            "the gateway is not of the destination's family");
+        family = to.addr.family;
+    }
+    if (t->source.family && family && t->source.family != family)
+        return conf_say(r, CONF_ERROR, conf_at(t, "source"), NULL,
+                        "the source is not of the destination's family");
+    if (t->type == RTN_UNICAST && !t->via.family && !t->device)
+        return conf_say(r, CONF_ERROR, conf_at(t, NULL), "say \"via\" or \"device\"",
+                        "the route leads nowhere");
+    return check_table(t, t->table, r);
+}
+
+static int check_rule(const struct config_rule *u, struct conf_report *r)
+{
+    uint32_t mark, mask;
+
+    if (u->mark && !config_mark(u->mark, &mark, &mask))
+        return conf_say(r, CONF_ERROR, conf_at(u, "mark"), NULL,
+                        "a mark is a number such as \"0x1\" or \"0x1/0xff\", not \"%s\"", u->mark);
+    if (u->from.addr.family && u->to.addr.family && u->from.addr.family != u->to.addr.family)
+        return conf_say(r, CONF_ERROR, conf_at(u, "to"), NULL,
+                        "\"from\" and \"to\" are of different families");
+    return check_table(u, u->table, r);
+}
+
+static int check_routing(const struct conf_list *routes, const struct conf_list *rules,
+                         struct conf_report *r)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < routes->n; i++) {
+        int err = check_route(routes->v[i], r);
+        result = err < 0 ? err : result;
+    }
+    for (size_t i = 0; i < rules->n; i++) {
+        int err = check_rule(rules->v[i], r);
+        result = err < 0 ? err : result;
+    }
+    return result;
+}
+
+static int check_static(const struct config *c, struct conf_report *r)
+{
+    int result = check_routing(&c->fixed.routes, &c->fixed.rules, r);
+
+    for (size_t i = 0; i < c->fixed.addresses.n; i++) {
+        const struct config_address *a = c->fixed.addresses.v[i];
+        if (!a->device)
+            result = conf_say(r, CONF_ERROR, conf_at(a, "address"), "add \"device\"",
+                              "a static address needs an interface");
+    }
+    return result;
+}
+
 /* ---- unicast, hooks, the whole ---- */
 
 static int check_unicast(const struct config_instance *in, struct conf_report *r)
@@ -275,6 +369,8 @@ static int check_hooks(const struct conf_list *hooks, struct conf_report *r)
             result = err < 0 ? err : result;
             words += rows[k].command->n;
         }
+        int err = check_user(h, "user", h->user, r);
+        result = err < 0 ? err : result;
         if (!words && !h->fifo)
             result = conf_say(r, CONF_ERROR, conf_at(h, NULL), NULL, "the hook runs nothing");
     }
@@ -328,8 +424,13 @@ static int check_instance(const struct config *c, const struct config_instance *
                           struct conf_report *r)
 {
     const int errs[] = {
-        name_is_plain(&in->obj, r),  check_addresses(in, r),          check_unicast(in, r),
-        check_hooks(&in->notify, r), check_instance_tracks(c, in, r), check_lease(in, r),
+        name_is_plain(&in->obj, r),
+        check_addresses(in, r),
+        check_unicast(in, r),
+        check_hooks(&in->notify, r),
+        check_instance_tracks(c, in, r),
+        check_lease(in, r),
+        check_routing(&in->routes, &in->rules, r),
     };
     for (size_t i = 0; i < ARRAY_LEN(errs); i++)
         if (errs[i] < 0)
@@ -372,6 +473,19 @@ static const struct config_group *group_before(const struct config *c, size_t en
     return NULL;
 }
 
+/* The place of one member's name; the list stands in the group or for it. */
+static struct conf_pos member_at(const struct config_group *g, const char *name)
+{
+    const struct conf_node *list = g->obj.node;
+
+    if (list && list->kind == CONF_KIND_OBJECT)
+        list = conf_get(list, "members");
+    conf_for_each (item, list)
+        if (item->text && strcmp(item->text, name) == 0)
+            return item->at;
+    return conf_at(g, "members");
+}
+
 static int check_member(const struct config *c, const struct config_group *g, size_t index,
                         const char *name, struct conf_report *r)
 {
@@ -379,10 +493,10 @@ static int check_member(const struct config *c, const struct config_group *g, si
     const struct config_group *other = group_before(c, index, name);
 
     if (!in)
-        return conf_say(r, CONF_ERROR, conf_at(g, "members"), NULL,
+        return conf_say(r, CONF_ERROR, member_at(g, name), NULL,
                         "group \"%s\": there is no instance \"%s\"", g->obj.name, name);
     if (other)
-        return conf_say(r, CONF_ERROR, conf_at(g, "members"), "an instance has one group",
+        return conf_say(r, CONF_ERROR, member_at(g, name), "an instance has one group",
                         "group \"%s\": instance \"%s\" belongs to group \"%s\" already",
                         g->obj.name, name, other->obj.name);
     const struct config_instance *first = config_instance(c, g->members.v[0]);
@@ -416,8 +530,9 @@ static int check_group(const struct config *c, size_t index, struct conf_report 
 
 int config_check(const struct config *c, struct conf_report *r)
 {
-    int result = 0, err;
+    int result = check_static(c, r), err = check_user(c, "script_user", c->script_user, r);
 
+    result = err < 0 ? err : result;
     for (size_t i = 0; i < c->track.n; i++) {
         err = check_track(c, c->track.v[i], true, r);
         result = err < 0 ? err : result;

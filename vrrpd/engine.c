@@ -184,12 +184,12 @@ static void tell_restart(struct engine *e)
 static void reap(struct engine *e)
 {
     struct history_record r = {.kind = HISTORY_ADDRESS};
-    size_t n = vips_reap(e->vips);
+    size_t n = vips_reap(e->vips) + routes_flush(e->netlink);
 
     if (!n)
         return;
     snprintf(r.text, sizeof(r.text), "removed %zu %s that an earlier vrrpd left behind", n,
-             n == 1 ? "address" : "addresses");
+             n == 1 ? "address or route" : "addresses and routes");
     history_add(e->history, LOG_LEVEL_NOTICE, &r);
 }
 
@@ -222,6 +222,7 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
         tell_restart(e);
         reap(e);
     }
+    r = r ? r : engine_apply_static(e, err);
     r = r ? r : start_instances(e, err);
     r = r ? r : sync_groups_apply(e, err);
     if (r) {
@@ -244,6 +245,11 @@ void engine_free(struct engine *e)
         instance_free(e->instances[i]);
     list_for_each_safe (it, &e->groups)
         sync_group_free(list_entry(it, struct sync_group, node));
+    routing_fini(&e->fixed_routing);
+    if (e->fixed.v)
+        vips_remove(e->vips, &e->fixed);
+    vips_unregister(e->vips, &e->fixed);
+    free(e->fixed.v);
     sysctl_restore(e->sysctls.slots, e->sysctls.n);
     free(e->leaving);
     free(e->instances);

@@ -21,6 +21,7 @@
 #include "vrrpd/net/netlink.h"
 #include "vrrpd/net/sysctl.h"
 #include "vrrpd/notify.h"
+#include "vrrpd/routing.h"
 #include "vrrpd/tracking.h"
 
 #include <stdbool.h>
@@ -55,6 +56,8 @@ struct engine {
     size_t instance_count;
     struct instance **leaving; /* taken out of the configuration; their last adverts are due */
     size_t leaving_count;
+    struct vip_set fixed; /* the static part */
+    struct routing fixed_routing;
     struct list wires;
     struct list groups; /* struct sync_group */
 
@@ -90,6 +93,9 @@ void engine_settled(struct engine *e);
 
 /* Serves metrics where the configuration says, or no longer. */
 int engine_serve_metrics(struct engine *e, const struct config *before, struct err *err);
+
+/* Puts the static part of the configuration in place, instead of what was there before. */
+int engine_apply_static(struct engine *e, struct err *err);
 
 /* All instances give their addresses up and stay away until it ends. */
 void engine_maintenance(struct engine *e, bool on);

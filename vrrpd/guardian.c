@@ -5,6 +5,7 @@
 #include "common/rt/log.h"
 #include "common/rt/loop.h"
 #include "vrrpd/net/addr.h"
+#include "vrrpd/net/route.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,12 +38,13 @@ static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 static void clean_up(struct watch *w, const char *what)
 {
     struct mono before = loop_clock();
-    size_t removed = vips_flush(w->netlink);
+    size_t removed = vips_flush(w->netlink) + routes_flush(w->netlink);
     size_t said = farewell_say(w->shared->farewells, w->shared->farewell_count);
     struct span took = mono_diff(loop_clock(), before);
 
     snprintf(w->shared->last, sizeof(w->shared->last),
-             "vrrpd (pid %d) %s; removed %zu addresses and took leave for %zu instances within "
+             "vrrpd (pid %d) %s; removed %zu addresses and routes and took leave for %zu instances "
+             "within "
              "%lldus",
              (int)w->daemon, what, removed, said, (long long)took.us);
     log_err("%s", w->shared->last);

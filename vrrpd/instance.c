@@ -103,6 +103,25 @@ static void on_vip_news(void *ctx, const struct vip_news *news)
         instance_step(in, &(struct vrrp_event){.kind = VRRP_EV_ADDRESSES_READY});
 }
 
+static void on_routes_restored(void *ctx, size_t n)
+{
+    struct instance *in = ctx;
+    struct history_record r = {.kind = HISTORY_ADDRESS};
+
+    snprintf(r.instance, sizeof(r.instance), "%s", in->name);
+    snprintf(r.text, sizeof(r.text), "%zu %s removed by somebody else: put back", n,
+             n == 1 ? "route or rule was" : "routes or rules were");
+    history_add(in->engine->history, LOG_LEVEL_WARNING, &r);
+}
+
+static int make_routing(struct instance *in, const struct config_instance *conf,
+                        struct routing *out, struct err *e)
+{
+    *out = (struct routing){.fn = on_routes_restored, .ctx = in};
+    return routing_init(out, in->engine->loop, in->engine->netlink, in->engine->links,
+                        &conf->routes, &conf->rules, config_family(conf), e);
+}
+
 static int make_vips(struct instance *in, const struct config_instance *conf, struct vip_set *out,
                      struct err *e)
 {
@@ -167,7 +186,7 @@ void instance_link_changed(struct instance *in)
         return;
     wire_refresh(in->wire);
     refresh_macvlan(in);
-    if (!l->up) {
+    if (!l->index || (in->conf->track_link && !l->up)) {
         snprintf(in->fault_text, sizeof(in->fault_text), "interface %s %s", l->name,
                  !l->index     ? "does not exist"
                  : !l->enabled ? "is down"
@@ -257,11 +276,9 @@ static int retrack(struct instance *in, const struct config_instance *conf, stru
 
     in->tracking = (struct tracking_user){.fn = on_track, .ctx = in};
     err = tracking_attach(tk, &in->tracking, in->engine->config, &conf->track, in->name, e);
-    if (err) {
-        in->tracking = old;
+    tracking_detach(tk, &old); /* also on failure: its configuration is about to go */
+    if (err)
         return err;
-    }
-    tracking_detach(tk, &old);
     return 0;
 }
 
@@ -309,6 +326,7 @@ static int connect_all(struct instance *in, struct err *e)
     if (conf->virtual_mac)
         err = macvlan_new(&in->macvlan, eng->links, eng->netlink, &eng->sysctls, in->link,
                           config_family(conf), (uint8_t)conf->vrid, e);
+    err = err ? err : make_routing(in, conf, &in->routing, e);
     err = err ? err : make_vips(in, conf, &in->vips, e);
     if (err)
         return err;
@@ -361,6 +379,7 @@ void instance_free(struct instance *in)
     tracking_detach(&in->engine->tracking, &in->tracking);
     notify_free(in->notify);
     wire_leave(in->wire, in->vrrp.conf.vrid);
+    routing_fini(&in->routing);
     vips_remove(in->engine->vips, &in->vips);
     perform_filter(in, false);
     vips_unregister(in->engine->vips, &in->vips);
@@ -387,38 +406,12 @@ bool instance_settled(const struct instance *in)
 
 /* ---- change ---- */
 
-static bool same_vip(const struct vip *a, const struct vip *b)
-{
-    return a->link == b->link && a->scope == b->scope && a->address.len == b->address.len &&
-           addr_equal(&a->address.addr, &b->address.addr) &&
-           strcmp(a->label ? a->label : "", b->label ? b->label : "") == 0;
-}
-
-/* Those that stay keep what is known about them; those that go are removed. */
 static void replace_vips(struct instance *in, struct vip_set *fresh)
 {
-    struct vips *vs = in->engine->vips;
-    struct vip *old = in->vips.v;
-
-    for (size_t i = 0; i < fresh->n; i++) {
-        for (size_t k = 0; k < in->vips.n; k++) {
-            struct vip *from = &in->vips.v[k], *to = &fresh->v[i];
-            if (!from->held || !same_vip(from, to))
-                continue;
-            to->wanted = from->wanted;
-            to->held = from->held;
-            to->deletions = from->deletions;
-            from->held = from->wanted = false;
-            break;
-        }
-    }
     bool filtered = in->filtered;
+
     perform_filter(in, false);
-    vips_remove(vs, &in->vips);
-    vips_unregister(vs, &in->vips);
-    free(old);
-    in->vips = *fresh;
-    vips_register(vs, &in->vips);
+    vips_replace(in->engine->vips, &in->vips, fresh);
     perform_filter(in, filtered);
 }
 
@@ -426,36 +419,55 @@ int instance_rebase(struct instance *in, const struct config_instance *conf, str
 {
     int result = retrack(in, conf, err);
 
+    in->conf = conf; /* in any case: the old one is about to go */
     if (result)
         return err_prefix(err, result, "instance %s", in->name);
     for (size_t i = 0; i < in->vips.n; i++)
         in->vips.v[i].label = ((const struct config_address *)conf->addresses.v[i])->label;
-    in->conf = conf;
     shares_take(in);
+    return 0;
+}
+
+/* Routes and rules that changed are taken away and put in place anew. */
+static int change_routing(struct instance *in, const struct config_instance *conf, struct err *err)
+{
+    struct routing fresh;
+
+    if (config_same_routing(in->conf, conf))
+        return 0;
+    int result = make_routing(in, conf, &fresh, err);
+    if (result)
+        return result;
+    bool wanted = in->routing.wanted;
+    routing_fini(&in->routing);
+    in->routing = fresh;
+    if (wanted)
+        routing_add(&in->routing, in->name);
     return 0;
 }
 
 int instance_change(struct instance *in, const struct config_instance *conf, struct err *err)
 {
     struct config_vrrp core;
-    struct vip_set fresh;
+    struct vip_set fresh = {0};
     int result = config_vrrp_init(&core, conf, in->link->index ? in->link->mtu : MTU_UNKNOWN,
                                   is_grouped(in, conf));
 
     if (result)
         return err_set(err, result, "out of memory");
     result = make_vips(in, conf, &fresh, err);
-    if (!result)
-        result = retrack(in, conf, err);
-    if (!result)
-        result = rehook(in, conf, err);
+    result = result ? result : retrack(in, conf, err);
+    result = result ? result : rehook(in, conf, err);
+    result = result ? result : change_routing(in, conf, err);
+    in->conf = conf; /* in any case: the old one is about to go */
     if (result) {
+        for (size_t i = 0; i < in->vips.n; i++)
+            in->vips.v[i].label = NULL;
         free(fresh.v);
         config_vrrp_fini(&core);
         return err_prefix(err, result, "instance %s", in->name);
     }
     replace_vips(in, &fresh);
-    in->conf = conf;
     shares_take(in);
     struct priority_result p = priority_result(&in->shares.priority);
     instance_step(

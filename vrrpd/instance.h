@@ -15,6 +15,7 @@
 #include "vrrpd/history.h"
 #include "vrrpd/net/addr.h"
 #include "vrrpd/notify.h"
+#include "vrrpd/routing.h"
 #include "vrrpd/shares.h"
 #include "vrrpd/tracking.h"
 #include "vrrpd/wire.h"
@@ -39,6 +40,7 @@ struct instance {
     struct farewell *farewell; /* NULL: no guardian */
     struct macvlan *macvlan;   /* NULL: the physical MAC is used */
     struct vip_set vips;
+    struct routing routing;
     struct tracking_user tracking;
     struct notify *notify;
     struct sync_group *group; /* NULL: none */
@@ -86,7 +88,8 @@ void instance_link_changed(struct instance *in);
 void instance_tracks_changed(struct instance *in);
 
 /* Takes over a changed configuration while it runs: what is the same is not touched. Its interface,
- * vrid, family and version must be the same. On failure nothing has changed. */
+ * vrid, family and version must be the same. It fails only without memory; what could be changed
+ * is then changed all the same. */
 int instance_change(struct instance *in, const struct config_instance *conf, struct err *err);
 
 /* The same for a configuration that says the same as before: only the text has moved. */

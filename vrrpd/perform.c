@@ -117,6 +117,7 @@ void perform_addresses(struct instance *in, bool accept)
     perform_filter(in, !accept);
     set_macvlan(in, true);
     size_t missing = vips_add(in->engine->vips, &in->vips);
+    routing_add(&in->routing, in->name);
 
     if (!missing)
         return;
@@ -157,6 +158,7 @@ static void perform_on_network(struct instance *in, const struct vrrp_action *a)
         perform_addresses(in, a->accept);
         return;
     case VRRP_ACTION_ADDRESSES_REMOVE:
+        routing_remove(&in->routing);
         vips_remove(in->engine->vips, &in->vips);
         set_macvlan(in, false);
         perform_filter(in, false);

@@ -113,6 +113,19 @@ static void apply(struct engine *e, const struct config *before, struct buf *out
         complain(out, &err, o);
 }
 
+static void apply_daemon(struct engine *e, const struct config *before, struct buf *out,
+                         struct outcome *o)
+{
+    struct err err = {0};
+
+    if (engine_apply_static(e, &err) < 0)
+        complain(out, &err, o);
+    if (engine_serve_metrics(e, before, &err) < 0)
+        complain(out, &err, o);
+    if (strcmp(e->config->control, before->control) != 0 || e->config->guardian != before->guardian)
+        buf_str(out, "notice: \"control\" and \"guardian\" take effect at the next start\n");
+}
+
 static void tell(struct engine *e, const struct outcome *o, struct buf *out)
 {
     struct history_record r = {.kind = HISTORY_DAEMON};
@@ -160,15 +173,11 @@ int reload(struct engine *e, struct buf *out)
         process_notify("READY=1");
         return err;
     }
-    if (strcmp(fresh->control, before->control) != 0)
-        buf_str(out, "notice: \"control\" takes effect at the next start\n");
     e->config = fresh;
     e->reloads++;
     log_set_level((enum log_level)fresh->log);
     apply(e, before, out, &o);
-    struct err err_metrics = {0};
-    if (engine_serve_metrics(e, before, &err_metrics) < 0)
-        complain(out, &err_metrics, &o);
+    apply_daemon(e, before, out, &o);
     config_free(before);
     tell(e, &o, out);
     process_notify("READY=1");

@@ -469,3 +469,33 @@ void vips_unregister(struct vips *vs, struct vip_set *set)
             *at = set->v[i].next;
     }
 }
+
+static bool same_vip(const struct vip *a, const struct vip *b)
+{
+    return a->link == b->link && a->scope == b->scope && a->address.len == b->address.len &&
+           addr_equal(&a->address.addr, &b->address.addr) &&
+           strcmp(a->label ? a->label : "", b->label ? b->label : "") == 0;
+}
+
+void vips_replace(struct vips *vs, struct vip_set *set, const struct vip_set *fresh)
+{
+    struct vip *old = set->v;
+
+    for (size_t i = 0; i < fresh->n; i++) {
+        for (size_t k = 0; k < set->n; k++) {
+            struct vip *from = &set->v[k], *to = &fresh->v[i];
+            if (!from->held || !same_vip(from, to))
+                continue;
+            to->wanted = from->wanted;
+            to->held = from->held;
+            to->deletions = from->deletions;
+            from->held = from->wanted = false;
+            break;
+        }
+    }
+    vips_remove(vs, set);
+    vips_unregister(vs, set);
+    free(old);
+    *set = *fresh;
+    vips_register(vs, set);
+}

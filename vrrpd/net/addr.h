@@ -98,6 +98,10 @@ size_t vips_add(struct vips *vs, struct vip_set *set);
  * depend, goes last. Never fails: what is not there is gone. */
 void vips_remove(struct vips *vs, struct vip_set *set);
 
+/* Makes `set` what `fresh` is and takes `fresh->v` over. Those that both have stay in place and
+ * keep what is known about them, the others of `set` are removed; `set->v` is freed. */
+void vips_replace(struct vips *vs, struct vip_set *set, const struct vip_set *fresh);
+
 /* How many are not in place. */
 size_t vips_missing(const struct vip_set *set);
 

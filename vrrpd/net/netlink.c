@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/socket.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -221,22 +222,26 @@ static int dump_part(char *answer, ssize_t n, netlink_dump_fn *fn, void *ctx)
     return 0;
 }
 
-static int dump_once(int type, netlink_dump_fn *fn, void *ctx)
+/* The kernel filters where the question is strict. */
+static void be_strict(int fd)
 {
-    struct {
-        struct nlmsghdr h;
-        struct ifinfomsg info; /* as large as any header that is dumped here needs */
-    } ask = {.h = {.nlmsg_len = sizeof(ask),
-                   .nlmsg_type = (uint16_t)type,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+    int one = 1;
+
+    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
+}
+
+static int dump_once(const struct nlmsghdr *ask, bool strict, netlink_dump_fn *fn, void *ctx)
+{
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     int result = -errno;
 
     if (fd < 0)
         return result;
+    if (strict)
+        be_strict(fd);
     char *answer = malloc(ANSWER);
     result = answer ? 0 : -ENOMEM;
-    if (!result && send(fd, &ask, sizeof(ask), 0) < 0)
+    if (!result && send(fd, ask, ask->nlmsg_len, 0) < 0)
         result = -errno;
     while (result == 0) {
         ssize_t n = recv(fd, answer, ANSWER, 0);
@@ -249,13 +254,38 @@ static int dump_once(int type, netlink_dump_fn *fn, void *ctx)
     return result < 0 ? result : 0;
 }
 
-int netlink_dump(int type, netlink_dump_fn *fn, void *ctx)
+static int dump(const struct nlmsghdr *ask, bool strict, netlink_dump_fn *fn, void *ctx)
 {
     int err = -EAGAIN;
 
     for (int i = 0; i < DUMP_TRIES && err == -EAGAIN; i++)
-        err = dump_once(type, fn, ctx);
+        err = dump_once(ask, strict, fn, ctx);
     return err;
+}
+
+int netlink_dump(int type, netlink_dump_fn *fn, void *ctx)
+{
+    const struct {
+        struct nlmsghdr h;
+        struct ifinfomsg info; /* as large as any header that is dumped here needs */
+    } ask = {.h = {.nlmsg_len = sizeof(ask),
+                   .nlmsg_type = (uint16_t)type,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+
+    return dump(&ask.h, false, fn, ctx);
+}
+
+int netlink_dump_routes(uint8_t protocol, netlink_dump_fn *fn, void *ctx)
+{
+    const struct {
+        struct nlmsghdr h;
+        struct rtmsg route;
+    } ask = {.h = {.nlmsg_len = sizeof(ask),
+                   .nlmsg_type = RTM_GETROUTE,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+             .route = {.rtm_protocol = protocol}};
+
+    return dump(&ask.h, true, fn, ctx);
 }
 
 const struct netlink_stats *netlink_stats(const struct netlink *nl)

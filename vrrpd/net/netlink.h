@@ -39,11 +39,15 @@ int netlink_end(struct netlink *nl);
 /* One request alone: 0, or the kernel's negative errno with its explanation in `e`. */
 int netlink_one(struct netlink *nl, struct nl_msg *msg, struct err *e);
 
-/* Everything of one kind (RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETRULE), synchronously: the
+/* Everything of one kind (RTM_GETLINK, RTM_GETADDR, RTM_GETRULE), synchronously: the
  * kernel answers within the system calls that read. One that changed underneath is asked for again
  * (fn then sees entries twice). 0 or a negative errno. */
 typedef void netlink_dump_fn(void *ctx, struct nlmsghdr *h);
 int netlink_dump(int type, netlink_dump_fn *fn, void *ctx);
+
+/* The routes of one protocol in all tables, of both families. Old kernels do not filter: fn has to
+ * look. */
+int netlink_dump_routes(uint8_t protocol, netlink_dump_fn *fn, void *ctx);
 
 struct netlink_stats {
     uint64_t requests, batches, failed;
