@@ -100,6 +100,8 @@ def test_silence(lab):
     wait_until(lambda: len(lab.holders(ADDRESS)) == 2, 15, "both hold the address")
     lab.heal(vrrpd.node)
     wait_until(lambda: vrrpd.status()["checksum"] == "pseudo-header", 15, "vrrpd follows its form")
+    sent = vrrpd.counter("adverts_sent")  # keepalived may have the address until it hears the next
+    wait_until(lambda: vrrpd.counter("adverts_sent") >= sent + 3, 10, "three adverts")
     wait_holder(lab, "vrrpd")
     stays(lab, "vrrpd")
 

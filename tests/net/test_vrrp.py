@@ -147,8 +147,9 @@ def test_unicast(lab):
     with Capture(two.node) as capture:
         one.wait_state("Active")
         two.wait_heard(101)
+        capture.wait(lambda c: len(c.adverts()) >= 3, what="adverts")
         seen = capture.adverts()
-    assert seen and all(frame.target in (FIRST, SECOND) for frame in seen)
+    assert all(frame.target in (FIRST, SECOND) for frame in seen)
     assert lab.holders(ADDRESS) == ["lb-01"]
 
 
