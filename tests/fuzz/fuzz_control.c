@@ -195,9 +195,13 @@ static void talk(struct client *c, const struct control *server)
 
 static void there_and_back(const uint8_t *data, size_t size)
 {
-    char *text = strndup((const char *)data, size);
+    char *text = malloc(size + 1);
     struct buf line cleanup(buf_fini) = BUF_INIT(1 << 20);
     struct err e;
+
+    MUST(text);
+    memcpy(text, data, size);
+    text[size] = '\0';
     char **words = child_split(text, &e);
     int n = 0;
 

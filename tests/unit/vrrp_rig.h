@@ -161,6 +161,7 @@ static inline void hear_packet(struct rig *r, const char *src, struct packet p,
 static inline void start_backup(struct rig *r, struct vrrp_conf c)
 {
     rig_init(r, c);
+    r->v.form_known = true; /* else each fourth advert comes a little late (P7) */
     STEP(r, TO_BACKUP, VRRP_EV_STARTUP);
 }
 

@@ -41,8 +41,32 @@ void active_group_backup(struct step *s)
 
 /* ---- timers ---- */
 
-/* A1. The next one is an interval after this one was due, not after it was done, so that a busy
- * machine does not stretch the rhythm; but adverts that were missed are not made up for. */
+/* As long as nobody was heard, it is not known which form of checksum they take (P7), and a
+ * keepalived that is Active, too, puts its own advert off for each one that it receives, even for
+ * one that it throws away: two that send in step would never hear of each other. So now and then
+ * one of ours comes a little late, and lets it speak. */
+static struct span let_others_speak(const struct vrrp *v)
+{
+    bool unknown = v->conf.checksum == VRRP_CHECKSUM_AUTO && !v->form_known &&
+                   v->conf.version == 3 && v->conf.family == AF_INET;
+
+    if (!unknown || v->counters.adverts_sent % VRRP_PAUSE_EVERY != 0)
+        return span_us(0);
+    return span_us(v->conf.interval.us / VRRP_PAUSE_PART);
+}
+
+/* An interval after this one was due, not after it was done, so that a busy machine does not
+ * stretch the rhythm; but adverts that were missed are not made up for. */
+static struct mono next_advert(const struct step *s, struct span late)
+{
+    const struct vrrp *v = s->v;
+    struct mono next = late.us < v->conf.interval.us ? mono_add(v->adver_at, v->conf.interval)
+                                                     : step_after(s, v->conf.interval);
+
+    return mono_add(next, let_others_speak(v));
+}
+
+/* A1 */
 static void adver_timer(struct step *s)
 {
     struct vrrp *v = s->v;
@@ -56,8 +80,7 @@ static void adver_timer(struct step *s)
     }
     v->answers = 0;
     step_send_advert(s, v->priority);
-    v->adver_at = late.us < v->conf.interval.us ? mono_add(v->adver_at, v->conf.interval)
-                                                : step_after(s, v->conf.interval);
+    v->adver_at = next_advert(s, late);
 }
 
 static void quiet_timer(struct step *s)

@@ -207,11 +207,9 @@ void step_set_conf(struct step *s)
     enum vrrp_checksum before = v->conf.checksum;
 
     v->conf = *s->ev->conf;
-    if (v->conf.checksum != before) {
+    if (v->conf.checksum != before)
         v->form =
             v->conf.checksum == VRRP_CHECKSUM_PSEUDO ? PACKET_FORM_PSEUDO : PACKET_FORM_RFC9568;
-        v->form_known = false;
-    }
     v->noted_interval = v->noted_addrs = (struct vrrp_noted){0};
     step_set_priority(s);
 }

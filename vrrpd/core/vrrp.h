@@ -23,9 +23,6 @@
  *  - a Backup minds priority 0 (B3) only from the Active that it follows, and a second one does not
  *    put its timer off: the repeated one could otherwise start a race after the successor has
  * spoken;
- *  - with checksum `auto`, until a peer's form is known, every VRRP_FORM_TRIAL-th advert goes in
- * the other form. keepalived 2.2.7 puts its own advert off at each that it takes for damaged: as
- *    Active it could stay silent, and so neither be followed nor give way, for ever;
  *  - the late timer above.
  */
 #pragma once
@@ -36,7 +33,8 @@
 enum {
     VRRP_PRIORITY_DEFAULT = 100,
     VRRP_ANSWERS_MAX = 8,
-    VRRP_FORM_TRIAL = 4,  /* fewer would be a loss to a peer that takes the RFC's form alone */
+    VRRP_PAUSE_EVERY = 4, /* with checksum "auto", until a peer was heard: of so many adverts one */
+    VRRP_PAUSE_PART = 8,  /* comes so large a part of the interval late (P7, active.c) */
     VRRP_NOTE_GAP_S = 60, /* two senders that differ from us in turn are told of this seldom */
 };
 
@@ -182,7 +180,7 @@ struct vrrp {
     uint32_t faults;             /* bits of enum vrrp_fault */
     struct addr src;             /* our source address */
     enum packet_form form;       /* sent (P7) */
-    bool form_known;             /* a peer was heard that uses it */
+    bool form_known;             /* "auto": a peer was heard, and this is its form */
     struct span active_interval; /* Active_Adver_Interval, learned in Backup (6.1) */
     enum vrrp_reason reason;     /* of the last transition */
     struct mono since;           /* of the last transition */

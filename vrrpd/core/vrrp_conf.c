@@ -151,14 +151,6 @@ struct packet_expect vrrp_expect(const struct vrrp *v)
     return e;
 }
 
-/* P7, and the trial of the other form while no peer has shown its own. */
-static enum packet_form form_to_send(const struct vrrp *v)
-{
-    bool trial = v->conf.checksum == VRRP_CHECKSUM_AUTO && !v->form_known &&
-                 v->counters.adverts_sent % VRRP_FORM_TRIAL == VRRP_FORM_TRIAL - 1;
-    return trial ? PACKET_FORM_PSEUDO : v->form;
-}
-
 size_t vrrp_advert(const struct vrrp *v, uint8_t priority, const struct addr *dst, void *buf,
                    size_t size)
 {
@@ -169,7 +161,7 @@ size_t vrrp_advert(const struct vrrp *v, uint8_t priority, const struct addr *ds
         .vrid = c->vrid,
         .priority = priority,
         .interval = c->interval,
-        .form = form_to_send(v),
+        .form = v->form,
         .auth = c->auth,
         .addr_count = (uint8_t)MIN(c->addr_count, (size_t)PACKET_ADDRS_MAX),
     };
