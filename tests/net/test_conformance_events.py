@@ -29,9 +29,10 @@ class Asker:
         self.client, self.capture = client_of(lab), capture
         self.link = Link(self.client)
 
-    def macs(self, address, control):
+    def macs(self, address, control, wanted=0):
         """The MACs that answer for an address. `control` is an address of the same node that is
-        certainly answered: once it was, the first question has had its answer, if any."""
+        certainly answered: once it was, the first question has had its answer, if any. A macvlan
+        is slower than that: `wanted` answers are waited for, too."""
         if ":" in address:
             source = self.client.link_local()
             self.link.solicit(address, source)
@@ -40,7 +41,8 @@ class Asker:
             self.link.who_has(address, CLIENT)
             self.link.who_has(control, CLIENT)
         self.capture.wait(lambda c: self._answers(control), 5, f"an answer for {control}")
-        return {mac for mac in self._answers(address)}
+        self.capture.wait(lambda c: len(self._answers(address)) >= wanted, 5, f"{wanted} answers")
+        return set(self._answers(address))
 
     def _answers(self, address):
         if ":" in address:
@@ -413,3 +415,80 @@ def test_no_address_no_announcement(lab):
         capture.wait(lambda c: len(c.arps(ADDRESS)) >= 2, what="announcements")
         assert capture.arps("10.77.0.20") == []
     stays(lab, "lb-01", seconds=0.1)
+
+
+# --- the virtual MAC ---
+
+
+VIRTUAL4, VIRTUAL6 = "00:00:5e:00:01:33", "00:00:5e:00:02:33"  # 0x33: the VRID
+
+
+def test_virtual_mac(lab):
+    """M1 with "virtual_mac" adverts and announcements come from 00-00-5E-00-01-VRID, IPv4"""
+    with Capture(client_of(lab)) as capture:
+        one = Vrrpd(node(lab, "lb-01", FIRST), config(101, virtual_mac=True))
+        one.wait_state("Active")
+        capture.wait(lambda c: len(c.adverts(FIRST)) >= 3 and c.arps(ADDRESS), what="adverts, an ARP")
+        one.stop()
+        for frame in capture.adverts() + capture.arps():
+            assert frame.from_mac == VIRTUAL4, frame.data.hex()
+        for frame in capture.adverts():
+            assert (frame.source, frame.ttl, frame.to_mac) == (FIRST, 255, "01:00:5e:00:00:12")
+        assert {frame.sender_mac for frame in capture.arps(ADDRESS)} == {VIRTUAL4}
+
+
+def test_virtual_mac_ipv6(lab):
+    """M1 the same with IPv6: 00-00-5E-00-02-VRID"""
+    with Capture(client_of(lab)) as capture:
+        one = Vrrpd(node(lab, "lb-01", FIRST), config6(101, virtual_mac=True))
+        one.wait_state("Active")
+        source = one.node.link_local()
+        capture.wait(lambda c: len(c.adverts(source)) >= 3
+                     and c.neighbour(NEIGHBOUR_ADVERTISEMENT, ADDRESS6), what="adverts, an NA")
+        one.stop()
+        said = capture.neighbour(NEIGHBOUR_ADVERTISEMENT, ADDRESS6)
+        for frame in capture.adverts() + said:
+            assert frame.from_mac == VIRTUAL6, frame.data.hex()
+        assert {frame.option_mac for frame in said} == {VIRTUAL6}
+
+
+def test_virtual_mac_answers(lab):
+    """M2 with "virtual_mac" ARP for the address is answered with the virtual MAC, never the physical one"""
+    one = Vrrpd(node(lab, "lb-01", FIRST), config(101, virtual_mac=True))
+    one.wait_state("Active")
+    with Capture(client_of(lab)) as capture:
+        ask = Asker(lab, capture)
+        for number in range(5):
+            assert ask.macs(ADDRESS, FIRST, number + 1) == {VIRTUAL4}
+        assert ask.macs(FIRST, FIRST) == {one.node.mac()}
+        assert {f.from_mac for f in capture.read() if f.sender == ADDRESS} == {VIRTUAL4}
+        assert ask.ping(ADDRESS, FIRST, VIRTUAL4)
+    assert reaches(client_of(lab), ADDRESS)
+
+
+def test_virtual_mac_answers_ipv6(lab):
+    """M2 the same with IPv6: solicitations are answered with the virtual MAC"""
+    one = Vrrpd(node(lab, "lb-01", FIRST), config6(101, virtual_mac=True))
+    one.wait_state("Active")
+    with Capture(client_of(lab)) as capture:
+        ask = Asker(lab, capture)
+        for number in range(5):
+            assert ask.macs(ADDRESS6, "fd77::11", number + 1) == {VIRTUAL6}
+        assert ask.macs("fd77::11", "fd77::11") == {one.node.mac()}
+        assert ask.ping(ADDRESS6, "fd77::11", VIRTUAL6)
+
+
+def test_virtual_mac_stays(lab):
+    """M2 at a takeover the client's neighbour entry need not change, and the old node leaves no trace"""
+    one, two = elected(lab, config(101, virtual_mac=True), config(100, virtual_mac=True))
+    client = client_of(lab)
+    assert reaches(client, ADDRESS)
+    ignored = one.node.run(["sysctl", "-n", "net.ipv4.conf.eth0.arp_ignore"]).stdout
+    assert ignored == "1\n"
+    assert one.stop() == 0
+    two.wait_state("Active")
+    assert VIRTUAL4 in client.ip("neigh", "show", ADDRESS)
+    assert reaches(client, ADDRESS)
+    links = one.node.ip("-o", "link", "show")
+    assert "macvlan" not in links and "00:00:5e" not in links, links
+    assert one.node.run(["sysctl", "-n", "net.ipv4.conf.eth0.arp_ignore"]).stdout == "0\n"
