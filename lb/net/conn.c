@@ -55,6 +55,7 @@ void conn_watch(struct conn *c)
 {
     if (c->io.fd < 0 || c->io.added)
         return;
+    c->readable = false; /* if it is, the kernel says so at once */
     if (loop_io_add(c->w->loop, &c->io, NULL) < 0) {
         c->broken = true;
         c->error = ENOMEM;
@@ -118,6 +119,19 @@ ssize_t conn_write(struct conn *c, const void *data, size_t len, bool more)
     }
     ssize_t sent = send(c->io.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
     return sent < 0 ? fault(c, &c->writable) : sent;
+}
+
+bool conn_is_quiet(struct conn *c)
+{
+    char byte;
+
+    if (c->hup || c->eof || c->broken)
+        return false;
+    if (c->readable && recv(c->io.fd, &byte, 1, MSG_PEEK) >= 0)
+        return false;
+    if (c->readable)
+        fault(c, &c->readable);
+    return !c->broken;
 }
 
 void conn_shut(struct conn *c)

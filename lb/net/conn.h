@@ -60,6 +60,10 @@ ssize_t conn_read(struct conn *c, void *data, size_t len);
 ssize_t conn_write(struct conn *c, const void *data, size_t len, bool more);
 ssize_t conn_writev(struct conn *c, struct iovec *iov, size_t n, bool more);
 
+/* Nothing to read, not ended, not broken: whatever woke us was no news. Costs a call only where
+ * there may be something to read. */
+bool conn_is_quiet(struct conn *c);
+
 /* Nothing more is sent; the other direction goes on. */
 void conn_shut(struct conn *c);
 

@@ -48,13 +48,22 @@ void upstream_free(struct upstream *u)
 
 /* ---- idle connections ---- */
 
-/* The server has closed it, or sent what nobody asked for. */
-static void idle_event(struct conn *c)
+/* Its time is up. */
+static void idle_timeout(struct conn *c)
 {
     upstream_drop(container_of(c, struct server_conn, conn));
 }
 
-static const struct conn_ops idle_ops = {.event = idle_event, .timeout = idle_event};
+/* The server has closed it, or sent what nobody asked for; or there is no news: that it can be
+ * written to was known, and what it had to read has been read since. */
+static void idle_event(struct conn *c)
+{
+    if (conn_is_quiet(c))
+        return;
+    idle_timeout(c);
+}
+
+static const struct conn_ops idle_ops = {.event = idle_event, .timeout = idle_timeout};
 
 struct server_conn *upstream_reuse(struct upstream *u, struct server *s, void *session,
                                    const struct conn_ops *ops)

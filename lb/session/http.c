@@ -260,8 +260,11 @@ enum http_step http_become_tunnel(struct exchange *x)
 static void idle_event(struct conn *c)
 {
     struct client *client = container_of(c, struct client, conn);
-    struct exchange *x = c->broken ? NULL : begin(client);
+    struct exchange *x;
 
+    if (!c->readable && !c->hup && !c->broken)
+        return; /* it can be written to, which was known */
+    x = c->broken ? NULL : begin(client);
     if (x)
         http_run(x);
     else

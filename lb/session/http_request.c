@@ -73,6 +73,14 @@ static enum http_step parse(struct exchange *x)
     return HTTP_WAIT;
 }
 
+/* Nothing more has come. Without a first byte there is no need to keep a buffer for it. */
+static enum http_step await_head(struct exchange *x)
+{
+    if (!buffer_len(x->up.buf))
+        flow_fini(&x->up, &x->w->buffers);
+    return HTTP_WAIT;
+}
+
 /* The client has ended before its request was whole. */
 static enum http_step cut_off(struct exchange *x)
 {
@@ -99,7 +107,7 @@ enum http_step http_read_head(struct exchange *x)
         if (n < 0)
             return cut_off(x);
         if (n == 0)
-            return HTTP_WAIT;
+            return await_head(x);
         if (!x->log.begun.us)
             x->log.begun = worker_now(x->w);
         f->buf->end += (uint32_t)n;
