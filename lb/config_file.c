@@ -56,7 +56,7 @@ static int read_files(const struct config_files *files, struct conf_doc *doc,
         if (result < 0)
             return result;
         if (i == 0)
-            *is_haproxy = haproxy_recognise(buf_cstr(&text), text.len);
+            *is_haproxy = !conf_json_likely(buf_cstr(&text), text.len);
         if (!*is_haproxy && files->n > 1)
             return err_set(e, -EINVAL, "%s is JSON, and JSON is one file: name one with -f",
                            files->paths[0]);

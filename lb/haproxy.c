@@ -318,23 +318,6 @@ static void read_lines(struct reader *r, const struct haproxy_lines *lines)
     }
 }
 
-bool haproxy_recognise(const char *text, size_t len)
-{
-    const char *p = text, *end = text + len;
-
-    while (p < end) {
-        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
-            p++;
-        } else if (*p == '#' || (*p == '/' && p + 1 < end && p[1] == '/')) {
-            while (p < end && *p != '\n')
-                p++;
-        } else {
-            return *p != '{' && *p != '/' && *p != '[' && *p != '"';
-        }
-    }
-    return false;
-}
-
 int haproxy_read(struct conf_doc *doc, const struct haproxy_lines *lines, struct conf_report *r)
 {
     struct reader reader = {.h = {.b = {.doc = doc, .report = r}}};

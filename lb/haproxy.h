@@ -12,10 +12,6 @@
 
 #include "lb/haproxy_lex.h"
 
-/* True if the text is haproxy.cfg rather than JSON: its first character that is neither space nor
- * in a comment is not "{". */
-bool haproxy_recognise(const char *text, size_t len);
-
 /* Several files make one configuration: haproxy_lex() each into the same lines, then this. The root
  * of `doc` is the native form. 0, -EINVAL with findings in `r`, or -ENOMEM. */
 int haproxy_read(struct conf_doc *doc, const struct haproxy_lines *lines, struct conf_report *r);

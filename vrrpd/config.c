@@ -103,7 +103,7 @@ static int read_tree(struct conf_doc *doc, const char *name, const char *text, s
     struct keepalived_loader loader = config_files_loader();
     struct utsname host = {0};
 
-    if (!keepalived_recognise(text, len))
+    if (conf_json_likely(text, len))
         return conf_json_read(doc, name, text, len, r);
     uname(&host);
     host.nodename[strcspn(host.nodename, ".")] = '\0';

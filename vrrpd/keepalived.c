@@ -215,23 +215,6 @@ static void keepalived_defaults(struct ka *k)
     set_default(k, "garp.gap", CONF_KIND_STRING, "0s", nowhere);
 }
 
-bool keepalived_recognise(const char *text, size_t len)
-{
-    const char *p = text, *end = text + len;
-
-    while (p < end) {
-        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
-            p++;
-        } else if (*p == '#' || *p == '!' || (*p == '/' && p + 1 < end && p[1] == '/')) {
-            while (p < end && *p != '\n')
-                p++;
-        } else {
-            return *p != '{' && *p != '/' && *p != '[' && *p != '"';
-        }
-    }
-    return false;
-}
-
 int keepalived_read(struct conf_doc *doc, const char *name, const char *text, size_t len,
                     const char *config_id, const struct keepalived_loader *loader,
                     struct conf_report *r)

@@ -14,10 +14,6 @@
 
 #include <stdbool.h>
 
-/* True if the text is keepalived.conf rather than JSON: its first character that is neither space
- * nor in a comment is not "{". */
-bool keepalived_recognise(const char *text, size_t len);
-
 /* Reads `text` into `doc`, whose root is the native form. `config_id` and `loader` as in
  * keepalived_lex.h. 0, -EINVAL with findings in `r`, or -ENOMEM. */
 int keepalived_read(struct conf_doc *doc, const char *name, const char *text, size_t len,

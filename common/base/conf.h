@@ -118,3 +118,9 @@ void conf_report_render(const struct conf_report *r, struct buf *out);
 #define CONF_DEPTH 32
 int conf_json_read(struct conf_doc *doc, const char *name, const char *text, size_t len,
                    struct conf_report *r);
+
+/* True if the text is meant as JSON: its first character that is neither space nor in a comment
+ * opens an object, a list, a text or a comment of C. The foreign formats (keepalived.conf,
+ * haproxy.cfg) begin with a word, or with a comment that starts with a "!". An empty text is JSON.
+ */
+bool conf_json_likely(const char *text, size_t len);

@@ -290,3 +290,20 @@ int conf_json_read(struct conf_doc *doc, const char *name, const char *text, siz
                        "more text after the end of the configuration");
     return err;
 }
+
+bool conf_json_likely(const char *text, size_t len)
+{
+    const char *p = text, *end = text + len;
+
+    while (p < end) {
+        bool comment = *p == '#' || *p == '!' || (*p == '/' && p + 1 < end && p[1] == '/');
+        if (comment)
+            while (p < end && *p != '\n')
+                p++;
+        else if (strchr(" \t\r\n", *p) && *p)
+            p++;
+        else
+            return strchr("{/[\"", *p) && *p;
+    }
+    return true;
+}

@@ -26,11 +26,7 @@ struct garden {
 
 enum { MODE_TCP, MODE_HTTP };
 
-static const struct conf_word modes[] = {
-    {"tcp",      MODE_TCP},
-    {"http",          MODE_HTTP},
-    {0}
-};
+static const struct conf_word modes[] = {{"tcp", MODE_TCP}, {"http", MODE_HTTP}, {0}};
 
 static const struct conf_key server_keys[] = {
     CONF_KEY(CONF_ADDR_PORT, struct server, address, "address", "where it listens",
@@ -135,19 +131,19 @@ START_TEST(each_mistake_names_its_place_and_its_remedy)
          "t.json:2:3: error: unknown key \"intervall\" in the configuration\n"
          "      \"intervall\": \"1s\"\n"
          "      ^~~~~~~~~~~\n"
-         "  hint: did you mean \"interval\"?\n"             },
-        {"{ \"interval\": 1 }",           "t.json:1:15: error: \"interval\" is a time with its unit, such as "
-         "\"1s\" or \"250ms\", not 1\n"
+         "  hint: did you mean \"interval\"?\n"},
+        {"{ \"interval\": 1 }", "t.json:1:15: error: \"interval\" is a time with its unit, such as "
+                                "\"1s\" or \"250ms\", not 1\n"
                                 "    { \"interval\": 1 }\n"
-                                "                  ^\n"                             },
+                                "                  ^\n"},
         {"{ \"interval\": \"5ms\" }",
          "t.json:1:15: error: \"interval\" must be from 10ms to 40950ms, not 5ms\n"
          "    { \"interval\": \"5ms\" }\n"
          "                  ^~~~~\n"},
-        {"{ \"open\": 1 }",                               "t.json:1:11: error: \"open\" is true or false, not 1\n"
+        {"{ \"open\": 1 }", "t.json:1:11: error: \"open\" is true or false, not 1\n"
                             "    { \"open\": 1 }\n"
-                            "              ^\n"                                       },
-        {"{ \"mode\": \"htpp\" }",                               "t.json:1:11: error: \"mode\" cannot be \"htpp\"\n"
+                            "              ^\n"},
+        {"{ \"mode\": \"htpp\" }", "t.json:1:11: error: \"mode\" cannot be \"htpp\"\n"
                                    "    { \"mode\": \"htpp\" }\n"
                                    "              ^~~~~~\n"
                                    "  hint: did you mean \"http\"?\n"},
@@ -155,7 +151,7 @@ START_TEST(each_mistake_names_its_place_and_its_remedy)
          "t.json:2:3: error: duplicate name \"open\"\n"
          "      \"open\": true }\n"
          "      ^~~~~~\n"
-         "  hint: it stands at line 1 already; keep one\n"                        },
+         "  hint: it stands at line 1 already; keep one\n"},
         {"{ \"servers\": { \"a\": { \"weight\": 300 } } }",
          "t.json:1:33: error: \"weight\" must be from 0 to 256, not 300\n"
          "    { \"servers\": { \"a\": { \"weight\": 300 } } }\n"
@@ -168,7 +164,7 @@ START_TEST(each_mistake_names_its_place_and_its_remedy)
          "t.json:1:21: error: \"address\" is an address and a port, such as \"192.0.2.10:80\", not "
          "\"1.2.3.4\"\n"
          "    { \"servers\": { \"a\": \"1.2.3.4\" } }\n"
-         "                        ^~~~~~~~~\n"                                },
+         "                        ^~~~~~~~~\n"},
         {"{ \"title\": \"far too long\" }",
          "t.json:1:12: error: \"title\" is at most 10 characters long\n"
          "    { \"title\": \"far too long\" }\n"
@@ -177,32 +173,32 @@ START_TEST(each_mistake_names_its_place_and_its_remedy)
          "t.json:1:15: error: a comma before \"}\" has nothing to separate\n"
          "    { \"open\": true,\n"
          "                  ^\n"
-         "  hint: remove it\n"                                           },
-        {"{ \"open\": yes }",                               "t.json:1:11: error: \"yes\" is not a value\n"
+         "  hint: remove it\n"},
+        {"{ \"open\": yes }", "t.json:1:11: error: \"yes\" is not a value\n"
                               "    { \"open\": yes }\n"
                               "              ^~~\n"
                               "  hint: text stands in double quotes: \"like this\"\n"},
-        {"{ open: true }",                               "t.json:1:3: error: expected a name here\n"
+        {"{ open: true }", "t.json:1:3: error: expected a name here\n"
                            "    { open: true }\n"
                            "      ^\n"
-                           "  hint: names stand in double quotes: \"name\": value\n"                                              },
-        {"{ \"title\": \"x }",                               "t.json:1:12: error: the text is not closed on its line\n"
+                           "  hint: names stand in double quotes: \"name\": value\n"},
+        {"{ \"title\": \"x }", "t.json:1:12: error: the text is not closed on its line\n"
                                "    { \"title\": \"x }\n"
                                "               ^\n"
                                "  hint: close it with a double quote\n"},
-        {"{ \"open\": true",                               "t.json:1:15: error: the file ends before \"}\"\n"
+        {"{ \"open\": true", "t.json:1:15: error: the file ends before \"}\"\n"
                              "    { \"open\": true\n"
-                             "                  ^\n"                                                },
-        {"",                               "t.json:1:1: error: the file ends where a value should be\n    \n    ^\n"},
-        {"{} x",                               "t.json:1:4: error: more text after the end of the configuration\n"
+                             "                  ^\n"},
+        {"", "t.json:1:1: error: the file ends where a value should be\n    \n    ^\n"},
+        {"{} x", "t.json:1:4: error: more text after the end of the configuration\n"
                  "    {} x\n"
                  "       ^\n"
-                 "  hint: the file is one object in braces { }\n"                                            },
-        {"[]",                               "t.json:1:1: error: the configuration is an object in braces { }, not a list\n"
+                 "  hint: the file is one object in braces { }\n"},
+        {"[]", "t.json:1:1: error: the configuration is an object in braces { }, not a list\n"
                "    []\n"
-               "    ^\n" },
-        {"/* never",                               "t.json:1:1: error: the comment never ends\n    /* never\n    ^~\n"
-                     "  hint: close it with */\n"                                      },
+               "    ^\n"},
+        {"/* never", "t.json:1:1: error: the comment never ends\n    /* never\n    ^~\n"
+                     "  hint: close it with */\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct loaded *l = load(rows[i].json);
@@ -276,14 +272,38 @@ START_TEST(the_schema_is_json_and_knows_each_key)
 }
 END_TEST
 
+START_TEST(the_kind_of_file_is_told_by_its_first_character)
+{
+    static const struct {
+        const char *text;
+        bool json;
+    } rows[] = {
+        {"{ }", true},
+        {"// x\n{ }", true},
+        {"# x\n{ }", true},
+        {"/* x */ { }", true},
+        {"global\n daemon\n", false},
+        {"", true},
+        {"! Configuration File\nglobal_defs {\n}\n", false},
+        {"# x\nvrrp_instance V {\n}\n", false},
+        {"include x\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        ck_assert_msg(conf_json_likely(rows[i].text, strlen(rows[i].text)) == rows[i].json, "%s",
+                      rows[i].text);
+}
+END_TEST
+
 static const struct test_row rows[] = {
-    {"what is written is what is read",             &what_is_written_is_what_is_read            },
-    {"defaults come from the rows",                 &defaults_come_from_the_rows                },
+    {"what is written is what is read", &what_is_written_is_what_is_read},
+    {"defaults come from the rows", &defaults_come_from_the_rows},
     {"each mistake names its place and its remedy", &each_mistake_names_its_place_and_its_remedy},
-    {"hostile texts end in an error",               &hostile_texts_end_in_an_error              },
+    {"hostile texts end in an error", &hostile_texts_end_in_an_error},
     {"the native form reads back as the same",
-     &the_native_form_reads_back_as_the_same_configuration                                      },
-    {"the schema is JSON and knows each key",       &the_schema_is_json_and_knows_each_key      },
+     &the_native_form_reads_back_as_the_same_configuration},
+    {"the schema is JSON and knows each key", &the_schema_is_json_and_knows_each_key},
+    {"the kind of file is told by its first character",
+     &the_kind_of_file_is_told_by_its_first_character},
 };
 
 int main(void)

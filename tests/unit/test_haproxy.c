@@ -1,28 +1,9 @@
 #include "lb/haproxy.h"
+#include "tests/unit/conf_dump.h"
 #include "tests/unit/suite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void dump(const struct conf_node *node, struct buf *out)
-{
-    bool object = node->kind == CONF_KIND_OBJECT;
-
-    if (!object && node->kind != CONF_KIND_ARRAY) {
-        const char *quote = node->kind == CONF_KIND_STRING ? "'" : "";
-        buf_printf(out, "%s%s%s", quote, node->text, quote);
-        return;
-    }
-    buf_char(out, object ? '{' : '[');
-    conf_for_each (child, node) {
-        if (child != node->first)
-            buf_char(out, ' ');
-        if (object)
-            buf_printf(out, "%s:", child->key);
-        dump(child, out);
-    }
-    buf_char(out, object ? '}' : ']');
-}
 
 static const char *get(void *ctx, const char *name)
 {
@@ -47,7 +28,7 @@ static void read_conf(const char *text, const char *part, const char *name, stru
     const struct conf_node *node = part ? conf_get(doc.root, part) : doc.root;
     node = node && name ? conf_get(node, name) : node;
     if (node)
-        dump(node, out);
+        conf_dump(node, out);
     for (size_t i = 0; i < r->count; i++)
         if (r->diags[i].severity != CONF_NOTICE)
             shown->diags[shown->count++] = r->diags[i];

@@ -1,28 +1,9 @@
+#include "tests/unit/conf_dump.h"
 #include "tests/unit/suite.h"
 #include "vrrpd/keepalived.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void dump(const struct conf_node *node, struct buf *out)
-{
-    bool object = node->kind == CONF_KIND_OBJECT;
-
-    if (!object && node->kind != CONF_KIND_ARRAY) {
-        const char *quote = node->kind == CONF_KIND_STRING ? "'" : "";
-        buf_printf(out, "%s%s%s", quote, node->text, quote);
-        return;
-    }
-    buf_char(out, object ? '{' : '[');
-    conf_for_each (child, node) {
-        if (child != node->first)
-            buf_char(out, ' ');
-        if (object)
-            buf_printf(out, "%s:", child->key);
-        dump(child, out);
-    }
-    buf_char(out, object ? '}' : ']');
-}
 
 /* The native form on one line, then what was found. Notices are left out unless asked for. */
 static void read_conf(const char *text, bool notices, struct buf *out)
@@ -31,7 +12,7 @@ static void read_conf(const char *text, bool notices, struct buf *out)
     struct conf_report *r = calloc(1, sizeof(*r)), *shown = calloc(1, sizeof(*r));
 
     if (keepalived_read(&doc, "k.conf", text, strlen(text), "lb-01", NULL, r) == 0)
-        dump(doc.root, out);
+        conf_dump(doc.root, out);
     for (size_t i = 0; i < r->count; i++)
         if (notices || r->diags[i].severity != CONF_NOTICE)
             shown->diags[shown->count++] = r->diags[i];
@@ -183,34 +164,10 @@ START_TEST(nothing_is_ignored_in_silence)
 }
 END_TEST
 
-START_TEST(the_kind_of_file_is_told_by_its_first_character)
-{
-    static const struct {
-        const char *text;
-        bool keepalived;
-    } rows[] = {
-        {"{ }", false},
-        {"// x\n{ }", false},
-        {"# x\n{ }", false},
-        {"/* x */ { }", false},
-        {"", false},
-        {"! Configuration File\nglobal_defs {\n}\n", true},
-        {"# x\nvrrp_instance V {\n}\n", true},
-        {"include x\n", true},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        ck_assert_msg(keepalived_recognise(rows[i].text, strlen(rows[i].text)) ==
-                          rows[i].keepalived,
-                      "%s", rows[i].text);
-}
-END_TEST
-
 static const struct test_row rows[] = {
     {"the classic tutorial's file", &the_classic_tutorial},
     {"keywords become native keys", &keywords_become_native_keys},
     {"nothing is ignored in silence", &nothing_is_ignored_in_silence},
-    {"the kind of file is told by its first character",
-     &the_kind_of_file_is_told_by_its_first_character},
 };
 
 int main(void)
