@@ -95,10 +95,10 @@ def shell(kept, words, build):
     node, *command = words
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
     inside = ('pid=$(cat "/run/nodes/$0.pid") || exit 1\n'
-              'exec nsenter "--target=$pid" --net --mount --pid --uts --wdns=/run -- "$@"')
+              'exec nsenter "--target=$pid" --net --mount --pid --uts --root --wdns=/run -- "$@"')
     os.environ["PATH"] = f"{build}/vrrpd:{build}/lb:{os.environ['PATH']}:/usr/sbin:/sbin"
     os.execvp("nsenter", [
-        "nsenter", f"--target={init}", *users, "--mount", "--pid", "--net", "--uts", "--ipc", "--",
+        "nsenter", f"--target={init}", *users, "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--",
         "sh", "-c", inside, node, *(command or ["bash"]),
     ])
 

@@ -103,7 +103,7 @@ class Node:
     def nsenter(self):
         """The words in front of a command that make it run on the node."""
         return ["nsenter", f"--target={self._init_pid}", "--net", "--mount", "--pid", "--uts",
-                "--wdns=/run", "--"]
+                "--root", "--wdns=/run", "--"]
 
     def kill_all(self, signo):
         """Sends a signal to every process of the node (its init apart)."""
@@ -146,7 +146,11 @@ class Node:
 
     def join(self):
         """For a freshly forked child: the processes it starts from here on belong to the node."""
+        root = os.open(f"/proc/{self._init_pid}/root", os.O_PATH)
         system.setns(self._pidfd, _KINDS)
+        os.fchdir(root)  # in a chroot, entering a mount namespace leads out of it
+        os.chroot(".")
+        os.close(root)
 
     # --- network ---
 
