@@ -134,9 +134,9 @@ static void do_events(struct control_reply *r, int argc, char **argv, void *ctx)
     uint64_t last = history_last(e->history);
     uint64_t first = last > (uint64_t)n ? last - (uint64_t)n + 1 : 1;
     for (uint64_t seq = first; seq <= last; seq++) {
-        const struct history_record *record = history_get(e->history, seq);
-        if (record)
-            render(&once, record);
+        struct history_record record;
+        if (history_get(e->history, seq, &record))
+            render(&once, &record);
     }
     if (stay)
         follow(r, e);

@@ -87,6 +87,11 @@ static void complete(struct config *c)
 
 /* ---- loading ---- */
 
+void config_forget_text(struct config *c)
+{
+    conf_doc_fini(&c->doc);
+}
+
 void config_free(struct config *c)
 {
     if (!c)

@@ -222,6 +222,10 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 /* The native form of what was written, whichever front end read it. 0 or -ENOMEM. */
 int config_print(const struct config *c, struct buf *out);
 
+/* Frees the text and its tree, which are only needed to point at places. Nothing is checked,
+ * printed or compared by place afterwards. */
+void config_forget_text(struct config *c);
+
 /* NULL-safe. */
 void config_free(struct config *c);
 

@@ -289,7 +289,7 @@ void engine_maintenance(struct engine *e, bool on)
     for (size_t i = 0; i < e->instance_count; i++) {
         struct instance *in = e->instances[i];
         if (on)
-            snprintf(in->fault_text, sizeof(in->fault_text), "maintenance was asked for");
+            instance_describe_fault(in, "maintenance was asked for");
         instance_fault(in, VRRP_FAULT_MAINTENANCE, on);
     }
 }

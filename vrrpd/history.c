@@ -7,10 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As it is kept: texts of their own length, the name and a NUL in front of the sentence. */
+struct entry {
+    uint64_t seq;
+    struct timespec at;
+    enum history_kind kind;
+    const char *from, *to, *reason;
+    char *name_and_text; /* NULL without memory */
+};
+
 struct history {
     uint64_t last;
     struct list followers;
-    struct history_record ring[HISTORY_MAX];
+    struct entry ring[HISTORY_MAX];
 };
 
 const char *history_kind_name(enum history_kind kind)
@@ -45,7 +54,28 @@ int history_new(struct history **out)
 
 void history_free(struct history *h)
 {
+    for (size_t i = 0; h && i < HISTORY_MAX; i++)
+        free(h->ring[i].name_and_text);
     free(h);
+}
+
+static void keep(struct history *h, const struct history_record *r)
+{
+    struct entry *e = &h->ring[r->seq % HISTORY_MAX];
+    size_t name = strlen(r->instance) + 1, text = strlen(r->text) + 1;
+
+    free(e->name_and_text);
+    *e = (struct entry){.seq = r->seq,
+                        .at = r->at,
+                        .kind = r->kind,
+                        .from = r->from,
+                        .to = r->to,
+                        .reason = r->reason,
+                        .name_and_text = malloc(name + text)};
+    if (!e->name_and_text)
+        return;
+    memcpy(e->name_and_text, r->instance, name);
+    memcpy(e->name_and_text + name, r->text, text);
 }
 
 void history_add(struct history *h, enum log_level level, struct history_record *r)
@@ -56,11 +86,10 @@ void history_add(struct history *h, enum log_level level, struct history_record 
         log_at(level, "instance %s: %s", r->instance, r->text);
     else
         log_at(level, "%s", r->text);
-    struct history_record *slot = &h->ring[r->seq % HISTORY_MAX];
-    *slot = *r;
+    keep(h, r);
     list_for_each_safe (it, &h->followers) {
         const struct history_follower *f = list_entry(it, struct history_follower, node);
-        f->fn(f->ctx, slot);
+        f->fn(f->ctx, r);
     }
 }
 
@@ -69,10 +98,21 @@ uint64_t history_last(const struct history *h)
     return h->last;
 }
 
-const struct history_record *history_get(const struct history *h, uint64_t seq)
+bool history_get(const struct history *h, uint64_t seq, struct history_record *out)
 {
-    const struct history_record *slot = &h->ring[seq % HISTORY_MAX];
-    return seq && slot->seq == seq ? slot : NULL;
+    const struct entry *e = &h->ring[seq % HISTORY_MAX];
+
+    if (!seq || e->seq != seq || !e->name_and_text)
+        return false;
+    *out = (struct history_record){.seq = seq,
+                                   .at = e->at,
+                                   .kind = e->kind,
+                                   .from = e->from,
+                                   .to = e->to,
+                                   .reason = e->reason};
+    snprintf(out->instance, sizeof(out->instance), "%s", e->name_and_text);
+    snprintf(out->text, sizeof(out->text), "%s", e->name_and_text + strlen(e->name_and_text) + 1);
+    return true;
 }
 
 void history_follow(struct history *h, struct history_follower *f)

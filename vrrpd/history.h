@@ -48,8 +48,8 @@ void history_add(struct history *h, enum log_level level, struct history_record 
 /* The newest record's number; 0: there is none. */
 uint64_t history_last(const struct history *h);
 
-/* NULL if it is not there (any more). */
-const struct history_record *history_get(const struct history *h, uint64_t seq);
+/* False if it is not there (any more). */
+bool history_get(const struct history *h, uint64_t seq, struct history_record *out);
 
 typedef void history_fn(void *ctx, const struct history_record *r);
 

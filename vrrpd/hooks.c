@@ -104,8 +104,9 @@ int hooks_apply(struct notify **n, struct notifier *nr, const struct tracking *d
                 const char *name, bool group, const struct conf_list *list, const char *const *env,
                 struct err *e)
 {
+    if (!list->n && !*n)
+        return 0;
     struct draft *d = calloc(1, sizeof(*d));
-
     if (!d)
         return err_set(e, -ENOMEM, "out of memory");
     int err = fill(d, list, defaults, e);

@@ -9,6 +9,7 @@
 #include "vrrpd/sync_group.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,18 @@ static void on_timer(struct timer *t, struct mono now)
         engine_settled(e);
 }
 
+void instance_describe_fault(struct instance *in, const char *fmt, ...)
+{
+    struct buf text cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    free(in->fault_text);
+    in->fault_text = buf_take(&text);
+}
+
 void instance_fault(struct instance *in, enum vrrp_fault fault, bool set)
 {
     bool is_set = in->vrrp.faults & 1u << fault;
@@ -67,8 +80,7 @@ static void on_address_failed(struct loop_work *work)
     if (!in->address_failed)
         return;
     in->address_failed = false;
-    snprintf(in->fault_text, sizeof(in->fault_text), "none of its addresses could be added to %s",
-             in->link->name);
+    instance_describe_fault(in, "none of its addresses could be added to %s", in->link->name);
     loop_timer_after(in->engine->loop, &in->address_timer, span_s(ADDRESS_FAULT_S));
     instance_fault(in, VRRP_FAULT_ADDRESS, true);
 }
@@ -163,11 +175,11 @@ static void describe_no_source(struct instance *in)
     char text[ADDR_TEXT_MAX];
 
     if (source->family)
-        snprintf(in->fault_text, sizeof(in->fault_text), "this node does not have the source %s",
-                 addr_format(source, text));
+        instance_describe_fault(in, "this node does not have the source %s",
+                                addr_format(source, text));
     else
-        snprintf(in->fault_text, sizeof(in->fault_text), "interface %s has no %s address",
-                 in->link->name, in->vrrp.conf.family == AF_INET6 ? "IPv6 link-local" : "IPv4");
+        instance_describe_fault(in, "interface %s has no %s address", in->link->name,
+                                in->vrrp.conf.family == AF_INET6 ? "IPv6 link-local" : "IPv4");
 }
 
 static void refresh_macvlan(struct instance *in)
@@ -187,10 +199,10 @@ void instance_link_changed(struct instance *in)
     wire_refresh(in->wire);
     refresh_macvlan(in);
     if (!l->index || (in->conf->track_link && !l->up)) {
-        snprintf(in->fault_text, sizeof(in->fault_text), "interface %s %s", l->name,
-                 !l->index     ? "does not exist"
-                 : !l->enabled ? "is down"
-                               : "has no carrier");
+        instance_describe_fault(in, "interface %s %s", l->name,
+                                !l->index     ? "does not exist"
+                                : !l->enabled ? "is down"
+                                              : "has no carrier");
         instance_fault(in, VRRP_FAULT_LINK, true);
         return;
     }
@@ -210,7 +222,7 @@ static void tell_priority(struct instance *in, uint8_t before, uint8_t now)
     struct history_record r = {.kind = HISTORY_PRIORITY};
     struct buf why cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
 
-    shares_deltas(&in->shares, &why);
+    shares_deltas(in->shares, &why);
     snprintf(r.instance, sizeof(r.instance), "%s", in->name);
     snprintf(r.text, sizeof(r.text), "priority %u -> %u (%s)", before, now,
              why.len ? buf_cstr(&why) : "as configured");
@@ -224,8 +236,8 @@ static void tracker_fault(struct instance *in, bool fault)
     struct buf text cleanup(buf_fini) = BUF_INIT(HISTORY_TEXT_MAX);
 
     if (fault && !(in->vrrp.faults & 1u << VRRP_FAULT_TRACKER)) {
-        shares_faults(&in->shares, &text);
-        snprintf(in->fault_text, sizeof(in->fault_text), "%s", buf_cstr(&text));
+        shares_faults(in->shares, &text);
+        instance_describe_fault(in, "%s", buf_cstr(&text));
     }
     instance_fault(in, VRRP_FAULT_TRACKER, fault);
 }
@@ -235,9 +247,9 @@ void instance_tracks_changed(struct instance *in)
     if (!in->conf)
         return;
     shares_take(in);
-    struct priority_result p = priority_result(&in->shares.priority);
+    struct priority_result p = shares_result(in);
     if (in->starting) {
-        if (shares_pending(&in->shares))
+        if (shares_pending(in->shares))
             return;
         in->starting = false;
         tracker_fault(in, p.fault);
@@ -385,6 +397,9 @@ void instance_free(struct instance *in)
     vips_unregister(in->engine->vips, &in->vips);
     macvlan_free(in->macvlan);
     free(in->vips.v);
+    free(in->shares);
+    free(in->why);
+    free(in->fault_text);
     config_vrrp_fini(&in->core);
     free(in);
 }
@@ -469,7 +484,7 @@ int instance_change(struct instance *in, const struct config_instance *conf, str
     }
     replace_vips(in, &fresh);
     shares_take(in);
-    struct priority_result p = priority_result(&in->shares.priority);
+    struct priority_result p = shares_result(in);
     instance_step(
         in, &(struct vrrp_event){.kind = VRRP_EV_CONF, .conf = &core.conf, .priority = p.value});
     config_vrrp_fini(&in->core);

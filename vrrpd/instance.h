@@ -32,7 +32,7 @@ struct instance {
     const struct config_instance *conf; /* NULL once it has been shut down for good */
     struct config_vrrp core;            /* what `vrrp` borrows from */
     struct vrrp vrrp;
-    struct shares shares;
+    struct shares *shares; /* NULL: no trackers */
     struct timer timer;
 
     const struct link *link;
@@ -47,15 +47,15 @@ struct instance {
 
     bool starting; /* waits for the first word of its trackers */
     const char *shown_state;
-    char why[HISTORY_TEXT_MAX]; /* sentence of the last transition */
+    char *why; /* sentence of the last transition; NULL: none yet */
 
     /* None of its addresses could be put in place: a fault for a while, so that a peer can try. */
     bool address_failed;
     struct loop_work work;
     struct timer address_timer;
 
-    bool filtered;                     /* packets to its addresses are dropped */
-    char fault_text[HISTORY_TEXT_MAX]; /* what is at fault, for people; "" nothing */
+    bool filtered;    /* packets to its addresses are dropped */
+    char *fault_text; /* what is at fault, for people; NULL: nothing was */
 
     uint64_t rejects[PACKET_OUTCOMES];
     uint64_t send_errors;
@@ -80,6 +80,9 @@ void instance_step(struct instance *in, const struct vrrp_event *ev);
 
 /* Sets or clears a fault; does nothing if it is as it should be. */
 void instance_fault(struct instance *in, enum vrrp_fault fault, bool set);
+
+/* Describes what instance_fault() is about to say. */
+void instance_describe_fault(struct instance *in, const char *fmt, ...) printf_like(2, 3);
 
 /* Its interface has changed. */
 void instance_link_changed(struct instance *in);

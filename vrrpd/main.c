@@ -172,6 +172,7 @@ static int guard(const struct options *o, struct config **c, struct guardian **g
         return 0;
     }
     config_free(*c);
+    config_forget_text(fresh);
     *c = fresh;
     return 0;
 }
@@ -193,6 +194,7 @@ int main(int argc, char **argv)
         config_free(c);
         return EXIT_SUCCESS;
     }
+    config_forget_text(c);
     signal(SIGPIPE, SIG_IGN);
     log_init("vrrpd", (enum log_level)c->log, LOG_TARGET_AUTO);
     if (guard(&o, &c, &guardian, &err) < 0 || run(o.config, c, guardian, &err) < 0) {

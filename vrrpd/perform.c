@@ -195,11 +195,12 @@ static void tell_state(struct instance *in, const struct vrrp_action *a)
     r.from = in->shown_state;
     r.to = in->shown_state = explain_state(a->to, a->fault, stopped);
     r.reason = vrrp_reason_name(a->reason);
-    snprintf(in->why, sizeof(in->why), "%s", buf_cstr(&why));
-    snprintf(r.text, sizeof(r.text), "%s -> %s: %s", r.from, r.to, in->why);
+    snprintf(r.text, sizeof(r.text), "%s -> %s: %s", r.from, r.to, buf_cstr(&why));
+    free(in->why);
+    in->why = buf_take(&why);
     history_add(in->engine->history, LOG_LEVEL_NOTICE, &r);
     if (in->notify)
-        notify_send(in->notify, word_of(a), in->vrrp.priority, buf_cstr(&why));
+        notify_send(in->notify, word_of(a), in->vrrp.priority, in->why);
 }
 
 static enum log_level note_level(enum vrrp_note n)

@@ -173,6 +173,7 @@ int reload(struct engine *e, struct buf *out)
         process_notify("READY=1");
         return err;
     }
+    config_forget_text(fresh);
     e->config = fresh;
     e->reloads++;
     log_set_level((enum log_level)fresh->log);

@@ -3,6 +3,8 @@
 #include "vrrpd/instance.h"
 #include "vrrpd/sync_group.h"
 
+#include <stdlib.h>
+
 static bool counted(const struct shares *s, const struct tracking_use *use)
 {
     for (size_t i = 0; i < s->priority.count; i++)
@@ -27,10 +29,27 @@ static void add(struct shares *s, struct tracking_user *user, bool faults)
     }
 }
 
+static bool any_tracker(const struct instance *in)
+{
+    bool any = in->tracking.n || (in->group && in->group->tracking.n);
+
+    for (size_t i = 0; in->group && i < in->group->core.count; i++)
+        any = any || in->group->members[i]->tracking.n;
+    return any;
+}
+
 void shares_take(struct instance *in)
 {
-    struct shares *s = &in->shares;
-
+    if (!any_tracker(in)) {
+        free(in->shares);
+        in->shares = NULL;
+        return;
+    }
+    if (!in->shares)
+        in->shares = calloc(1, sizeof(*in->shares));
+    struct shares *s = in->shares;
+    if (!s)
+        return;
     priority_init(&s->priority, (uint8_t)in->conf->priority);
     add(s, &in->tracking, true);
     if (!in->group)
@@ -40,9 +59,19 @@ void shares_take(struct instance *in)
         add(s, &in->group->members[i]->tracking, false);
 }
 
+struct priority_result shares_result(const struct instance *in)
+{
+    struct priority alone;
+
+    if (in->shares)
+        return priority_result(&in->shares->priority);
+    priority_init(&alone, (uint8_t)in->conf->priority);
+    return priority_result(&alone);
+}
+
 bool shares_pending(const struct shares *s)
 {
-    for (size_t i = 0; i < s->priority.count; i++)
+    for (size_t i = 0; s && i < s->priority.count; i++)
         if (s->pending[i])
             return true;
     return false;
@@ -59,7 +88,7 @@ void shares_describe(const struct tracking_use *use, struct buf *out)
 
 void shares_faults(const struct shares *s, struct buf *out)
 {
-    for (size_t i = 0; i < s->priority.count; i++) {
+    for (size_t i = 0; s && i < s->priority.count; i++) {
         if (!s->priority.shares[i].fault)
             continue;
         buf_str(out, out->len ? ", " : "");
@@ -69,7 +98,7 @@ void shares_faults(const struct shares *s, struct buf *out)
 
 void shares_deltas(const struct shares *s, struct buf *out)
 {
-    for (size_t i = 0; i < s->priority.count; i++) {
+    for (size_t i = 0; s && i < s->priority.count; i++) {
         if (!s->priority.shares[i].delta)
             continue;
         buf_str(out, out->len ? ", " : "");

@@ -24,8 +24,12 @@ struct shares {
     bool pending[PRIORITY_SHARES_MAX]; /* its first result is waited for */
 };
 
-/* Asks all trackers. What is not known yet leaves a running instance as it is. */
+/* Asks all trackers. What is not known yet leaves a running instance as it is. Without any tracker
+ * `in->shares` is NULL afterwards, which all functions here take. */
 void shares_take(struct instance *in);
+
+/* What they come to. */
+struct priority_result shares_result(const struct instance *in);
 
 /* A first result is waited for. */
 bool shares_pending(const struct shares *s);

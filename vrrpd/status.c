@@ -45,9 +45,9 @@ static void take_tracker(struct status_tracker *t, const struct tracking_use *us
 
 static bool take_trackers(struct status_instance *s, const struct instance *in, struct mono now)
 {
-    const struct shares *from = &in->shares;
+    const struct shares *from = in->shares;
 
-    if (!in->conf) /* it is being stopped: they are gone */
+    if (!from || !in->conf) /* when it is being stopped, they are gone */
         return true;
     s->trackers = calloc(from->priority.count + 1, sizeof(*s->trackers));
     if (!s->trackers)
@@ -91,8 +91,9 @@ static bool take_instance(struct status_instance *s, const struct instance *in, 
 {
     snprintf(s->name, sizeof(s->name), "%s", in->name);
     snprintf(s->interface, sizeof(s->interface), "%s", in->link->name);
-    snprintf(s->why, sizeof(s->why), "%s", in->why);
-    snprintf(s->fault_text, sizeof(s->fault_text), "%s", in->vrrp.faults ? in->fault_text : "");
+    snprintf(s->why, sizeof(s->why), "%s", in->why ? in->why : "");
+    if (in->vrrp.faults && in->fault_text)
+        snprintf(s->fault_text, sizeof(s->fault_text), "%s", in->fault_text);
     s->state = in->shown_state;
     s->reason = vrrp_reason_name(in->vrrp.reason);
     s->starting = in->starting;

@@ -64,8 +64,8 @@ static void describe_fault(struct sync_group *g, struct instance *in)
         const struct instance *other = g->members[i];
         if (other == in || !(other->vrrp.faults & ~(1u << VRRP_FAULT_GROUP)))
             continue;
-        snprintf(in->fault_text, sizeof(in->fault_text), "%s, of the same group: %.300s",
-                 other->name, other->fault_text);
+        instance_describe_fault(in, "%s, of the same group: %.300s", other->name,
+                                other->fault_text ? other->fault_text : "");
         return;
     }
 }

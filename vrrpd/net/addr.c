@@ -139,24 +139,37 @@ static bool any_wanted_missing(const struct vip_set *set)
 
 /* ---- the lease ---- */
 
+/* Renewals fall on whole tenths of a second, so that those of many sets share a batch. */
+static struct mono on_grid(struct mono at)
+{
+    const int64_t grid_us = span_ms(100).us;
+
+    return (struct mono){at.us / grid_us * grid_us};
+}
+
 static void schedule_renewal(struct vips *vs, struct vip_set *set)
 {
     struct mono now = loop_now(vs->loop);
+    struct mono next = on_grid(mono_add(now, span_us(vips_lease(set).us / 3)));
 
     set->renewed = now;
-    set->renew_at = set->lease.us ? mono_add(now, span_us(vips_lease(set).us / 3)) : MONO_NEVER;
-    if (!mono_is_never(set->renew_at) && (!vs->renew.armed || set->renew_at.us < vs->renew.at.us))
-        loop_timer_arm(vs->loop, &vs->renew, set->renew_at);
+    set->renew_at = set->lease.us ? next : MONO_NEVER;
+    if (set->lease.us && (!vs->renew.armed || next.us < vs->renew.at.us))
+        loop_timer_arm(vs->loop, &vs->renew, next);
 }
 
-static void renew_set(struct vips *vs, struct vip_set *set)
+/* True if any address of the set is held, and so needs the next renewal too. */
+static bool renew_set(struct vips *vs, struct vip_set *set)
 {
-    netlink_begin(vs->nl, add_failed, NULL);
-    for (size_t i = 0; i < set->n; i++)
-        if (set->v[i].held)
-            add_one(vs, &set->v[i]);
-    netlink_end(vs->nl);
-    schedule_renewal(vs, set);
+    bool any = false;
+
+    for (size_t i = 0; i < set->n; i++) {
+        if (!set->v[i].held)
+            continue;
+        any = true;
+        add_one(vs, &set->v[i]);
+    }
+    return any;
 }
 
 static bool any_held(const struct vip_set *set)
@@ -170,16 +183,20 @@ static bool any_held(const struct vip_set *set)
 static void on_renew(struct timer *t, struct mono now)
 {
     struct vips *vs = container_of(t, struct vips, renew);
-    struct mono next = MONO_NEVER;
 
+    netlink_begin(vs->nl, add_failed, NULL);
     list_for_each (it, &vs->sets) {
         struct vip_set *set = list_entry(it, struct vip_set, node);
-        if (!any_held(set))
-            set->renew_at = MONO_NEVER;
-        else if (set->renew_at.us <= now.us)
-            renew_set(vs, set);
-        next = mono_min(next, set->renew_at);
+        if (set->renew_at.us > now.us)
+            continue;
+        set->renew_at = MONO_NEVER;
+        if (renew_set(vs, set))
+            schedule_renewal(vs, set);
     }
+    netlink_end(vs->nl);
+    struct mono next = MONO_NEVER;
+    list_for_each (it, &vs->sets)
+        next = mono_min(next, list_entry(it, struct vip_set, node)->renew_at);
     loop_timer_arm(vs->loop, &vs->renew, next);
 }
 
