@@ -6,6 +6,7 @@
 
 #include "common/base/parse.h"
 #include "lb/bind.h"
+#include "lb/check/expect.h"
 #include "lb/core/balance_conf.h"
 #include "lb/server_addr.h"
 
@@ -166,6 +167,27 @@ static void check_track(const struct config *c, const struct config_pool *p,
         fault(r, s, "track", "name another one", "a server cannot follow itself:", s->track);
 }
 
+/* Lists of words that are read when a check is made. */
+static void check_texts(const void *where, const struct config_check *c, struct conf_report *r)
+{
+    struct expect expect;
+    struct step step;
+    struct err e;
+
+    for (size_t i = 0; i < c->expect.n; i++) {
+        if (expect_parse(&expect, c->expect.v[i], &e) < 0)
+            conf_say(r, CONF_ERROR, conf_at(where, "expect"), NULL, "%s", e.text);
+        else
+            expect_fini(&expect);
+    }
+    for (size_t i = 0; i < c->steps.n; i++) {
+        if (step_parse(&step, c->steps.v[i], &e) < 0)
+            conf_say(r, CONF_ERROR, conf_at(where, "steps"), NULL, "%s", e.text);
+        else
+            step_fini(&step);
+    }
+}
+
 static void check_server_check(const struct config_pool *p, const struct config_server *s,
                                struct conf_report *r)
 {
@@ -195,6 +217,7 @@ static void check_server(const struct config *c, const struct config_pool *p, si
                  "not shared",
                  s->obj.name);
     check_track(c, p, s, r);
+    check_texts(&s->check, &s->check, r);
     check_server_check(p, s, r);
     for (size_t i = 0; s->id && i < index; i++) {
         const struct config_server *other = p->servers.v[i];
@@ -231,6 +254,7 @@ static void check_pool(const struct config *c, size_t index, struct conf_report 
 {
     const struct config_pool *p = c->pools.v[index];
 
+    check_texts(&p->check, &p->check, r);
     check_balance(p, r);
     check_sticky(c, p, r);
     check_networks(&p->forwarded_for, r);

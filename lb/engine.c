@@ -81,12 +81,40 @@ int engine_slot(const struct engine *e, const struct pool *p)
     return -1;
 }
 
-struct check *engine_check(const struct engine *e, const struct server *s)
+/* ---- servers that start slowly ---- */
+
+static struct mono ramp_pool(struct engine *e, const struct plan_pool *p, struct mono now)
+{
+    const struct pool_members *m = p->pool->members;
+    struct mono next = MONO_NEVER;
+
+    for (uint32_t i = 0; m && i < m->n; i++) {
+        struct server *s = m->servers[i];
+        if (mono_is_never(s->ramp_since))
+            continue;
+        next = mono_min(next, server_ramp(s, now));
+        workers_server(e->workers, p->slot, s, false, false);
+    }
+    return next;
+}
+
+static void on_ramp(struct timer *t, struct mono now)
+{
+    struct engine *e = container_of(t, struct engine, ramp_timer);
+    struct mono next = MONO_NEVER;
+
+    for (size_t i = 0; e->plan && i < e->plan->n_pools; i++)
+        next = mono_min(next, ramp_pool(e, &e->plan->pools[i], now));
+    loop_timer_arm(e->loop, t, next);
+}
+
+void engine_watch(struct engine *e, struct server *s)
 {
     for (size_t i = 0; i < e->n_checks; i++)
         if (e->checks[i] && e->checks[i]->server == s)
-            return e->checks[i];
-    return NULL;
+            check_schedule(e->checks[i]);
+    if (!mono_is_never(s->ramp_since) && !e->ramp_timer.armed)
+        loop_timer_after(e->loop, &e->ramp_timer, span_ms(100));
 }
 
 /* ---- signals ---- */
@@ -236,6 +264,7 @@ static int set_up(struct engine *e, const struct config *c, struct err *err)
     tables_init(&e->tables, e->loop);
     e->log_timer = TIMER_INIT(on_log_timer);
     e->stop_timer = TIMER_INIT(on_stop_timer);
+    e->ramp_timer = TIMER_INIT(on_ramp);
     e->n_workers = c->threads ? (unsigned)c->threads : MIN(usable_cores(), CONFIG_THREADS_MAX);
     e->sinks = log_sinks_new();
     if (!e->sinks || make_lanes(e) < 0)

@@ -39,7 +39,7 @@ struct engine {
     unsigned n_workers;
     struct access_lane **lanes; /* [n_workers] */
     struct lane_wake *lane_wakes;
-    struct timer log_timer, stop_timer;
+    struct timer log_timer, stop_timer, ramp_timer;
     struct mono stop_until;
 
     struct plan *plan; /* newest; held */
@@ -83,5 +83,5 @@ void engine_stop(struct engine *e);
 /* The slot of a pool, -1 if it has none. */
 int engine_slot(const struct engine *e, const struct pool *p);
 
-/* The check of a server; NULL if it has none. */
-struct check *engine_check(const struct engine *e, const struct server *s);
+/* A server has changed: its checks are scheduled anew, its ramp is followed. */
+void engine_watch(struct engine *e, struct server *s);

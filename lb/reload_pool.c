@@ -74,28 +74,44 @@ static void log_event(struct engine *e, int level, const struct buf *text)
     log_sinks_flush(e->sinks);
 }
 
+static void log_change(struct engine *e, const struct server_event *ev)
+{
+    struct buf text cleanup(buf_fini) = BUF_INIT(4096);
+    int level = (int)server_log(&text, ev, 0);
+
+    log_event(e, level, &text);
+    buf_clear(&text);
+    if (server_log_pool(&text, ev))
+        log_event(e, SERVER_LOG_EMERG, &text);
+}
+
+/* on-marked-up shutdown-backup-sessions */
+static void cut_backups(struct engine *e, unsigned slot, const struct pool *p)
+{
+    for (uint32_t i = 0; p->members && i < p->members->n; i++)
+        if (p->members->servers[i]->backup)
+            workers_server(e->workers, slot, p->members->servers[i], false, true);
+}
+
 /* The one door: what follows from a change of a server. */
 static void on_event(const struct server_event *ev, void *user)
 {
     struct engine *e = user;
     struct server *s = ev->server;
-    struct buf text cleanup(buf_fini) = BUF_INIT(4096);
     bool down = ev->after.oper == SERVER_STOPPED;
-    struct check *c = engine_check(e, s);
+    bool cut = ev->kind == SERVER_WENT_DOWN &&
+               s->check.conf.on_marked_down == HEALTH_MARKED_SHUTDOWN_SESSIONS;
     int slot = engine_slot(e, s->pool);
 
-    if (!e->quiet) {
-        int level = (int)server_log(&text, ev, 0);
-        log_event(e, level, &text);
-        buf_clear(&text);
-        if (server_log_pool(&text, ev))
-            log_event(e, SERVER_LOG_EMERG, &text);
+    if (!e->quiet)
+        log_change(e, ev);
+    if (slot >= 0 && e->workers) {
+        workers_server(e->workers, (unsigned)slot, s, down, cut);
+        if (ev->kind == SERVER_WENT_UP && !s->backup &&
+            s->check.conf.on_marked_up == HEALTH_MARKED_SHUTDOWN_SESSIONS)
+            cut_backups(e, (unsigned)slot, s->pool);
     }
-    if (slot >= 0 && e->workers)
-        workers_server(e->workers, (unsigned)slot, s, down,
-                       down && s->check.conf.on_marked_down == HEALTH_MARKED_SHUTDOWN_SESSIONS);
-    if (c)
-        check_schedule(c);
+    engine_watch(e, s);
 }
 
 int reload_pool_open(struct engine *e, struct plan_pool *p, struct err *err)
@@ -203,6 +219,8 @@ static struct server *add_server(struct plan_pool *p, const struct config_server
         .checked = check.type != CONFIG_CHECK_NONE && !s->track,
         .slowstart = s->slowstart,
         .check = health_of(&check),
+        .agent_checked = s->agent.port != 0,
+        .agent = {.inter = s->agent.inter, .rise = 1, .fall = 1},
     };
     struct server *out = NULL;
     struct err e;
@@ -316,16 +334,14 @@ struct check_list {
     size_t n;
 };
 
-/* The check of before, if the server is the same, now with the new configuration's texts. */
-static struct check *keep_check(struct engine *e, const struct server *s,
-                                const struct config_check *conf)
+/* The check of before, if the server is the same: taken out of the engine's list. */
+static struct check *keep_check(struct engine *e, const struct health *h)
 {
     for (size_t i = 0; i < e->n_checks; i++) {
         struct check *c = e->checks[i];
-        if (!c || c->server != s)
+        if (!c || c->health != h)
             continue;
         e->checks[i] = NULL;
-        c->conf = *conf;
         return c;
     }
     return NULL;
@@ -334,10 +350,25 @@ static struct check *keep_check(struct engine *e, const struct server *s,
 static void add_check(struct engine *e, struct check_list *list, struct server *s,
                       const struct config_check *conf, unsigned index, unsigned count)
 {
-    struct check *c = keep_check(e, s, conf);
+    struct check *c = keep_check(e, &s->check);
 
-    if (!c)
+    if (c)
+        check_update(c, conf);
+    else
         c = check_new(e->loop, e->children, s, conf, index, count);
+    if (c)
+        list->v[list->n++] = c;
+}
+
+static void add_agent(struct engine *e, struct check_list *list, struct server *s,
+                      const struct config_agent *conf, unsigned index, unsigned count)
+{
+    struct check *c = keep_check(e, &s->agent);
+
+    if (c)
+        check_agent_update(c, conf);
+    else
+        c = check_agent_new(e->loop, s, conf, index, count);
     if (c)
         list->v[list->n++] = c;
 }
@@ -352,6 +383,8 @@ static void add_checks(struct engine *e, struct check_list *list, const struct p
         struct server *s = pool_find(p->pool, c->obj.name);
         if (s && s->checked)
             add_check(e, list, s, &check, i, count);
+        if (s && s->agent_checked)
+            add_agent(e, list, s, &c->agent, i, count);
     }
 }
 
@@ -361,7 +394,7 @@ static void sync_checks(struct engine *e, const struct plan *plan)
     size_t max = 1;
 
     for (size_t i = 0; i < plan->n_pools; i++)
-        max += plan->pools[i].conf->servers.n;
+        max += 2 * plan->pools[i].conf->servers.n;
     list.v = calloc(max, sizeof(struct check *));
     if (!list.v)
         abort();

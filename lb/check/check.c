@@ -3,19 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct check_kind *kind_of(const struct config_check *conf)
-{
-    switch ((enum config_check_type)conf->type) {
-    case CONFIG_CHECK_HTTP:
-        return &check_http;
-    case CONFIG_CHECK_TCP:
-    case CONFIG_CHECK_SCRIPT:
-    case CONFIG_CHECK_AUTO:
-    case CONFIG_CHECK_NONE:
-        break;
-    }
-    return &check_tcp;
-}
+static const struct check_kind *const kinds[] = {
+    [CONFIG_CHECK_AUTO] = &check_tcp,      [CONFIG_CHECK_NONE] = &check_tcp,
+    [CONFIG_CHECK_TCP] = &check_tcp,       [CONFIG_CHECK_HTTP] = &check_http,
+    [CONFIG_CHECK_SCRIPT] = &check_script,
+};
+
+/* ---- when ---- */
 
 static void start(struct check *c, struct mono now)
 {
@@ -48,16 +42,51 @@ void check_schedule(struct check *c)
     loop_timer_arm(c->loop, &c->timer, c->health->enabled ? c->health->next : MONO_NEVER);
 }
 
+/* ---- results ---- */
+
+static struct health_result result_of(struct check *c, enum health_result_id id, uint16_t code,
+                                      const char *info, struct mono now)
+{
+    struct health_result r = {.id = id, .code = code, .duration = mono_diff(now, c->started)};
+
+    snprintf(r.info, sizeof(r.info), "%s", info ? info : "");
+    c->running = false;
+    c->kind->stop(c);
+    return r;
+}
+
+/* An agent's answer is in its words; this only says when the next one is due. */
+static void note_agent(struct check *c, const struct health_result *r, struct mono now)
+{
+    struct health *h = c->health;
+
+    h->running = false;
+    h->last = *r;
+    h->next = h->enabled ? mono_add(now, h->conf.inter) : MONO_NEVER;
+}
+
 void check_done(struct check *c, enum health_result_id id, uint16_t code, const char *info)
 {
     struct mono now = loop_clock(); /* the loop's own was read before the answer came */
-    struct health_result r = {.id = id, .code = code, .duration = mono_diff(now, c->started)};
+    struct health_result r = result_of(c, id, code, info, now);
 
-    c->running = false;
-    c->kind->stop(c);
-    snprintf(r.info, sizeof(r.info), "%s", info ? info : "");
-    health_report(c->health, &r, now);
-    server_apply_check(c->server, now);
+    if (c->kind == &check_agent) {
+        note_agent(c, &r, now);
+    } else {
+        health_report(c->health, &r, now);
+        server_apply_check(c->server, now);
+    }
+    check_schedule(c);
+}
+
+void check_agent_said(struct check *c, const struct health_agent *said)
+{
+    struct mono now = loop_clock();
+    bool bad = said->has_oper && !said->up;
+    struct health_result r = result_of(c, bad ? HEALTH_L7STS : HEALTH_L7OK, 0, said->reason, now);
+
+    note_agent(c, &r, now);
+    server_apply_agent(c->server, said, now);
     check_schedule(c);
 }
 
@@ -72,23 +101,86 @@ struct addr_port check_target(const struct check *c)
     return at;
 }
 
-struct check *check_new(struct loop *loop, struct children *children, struct server *s,
-                        const struct config_check *conf, unsigned index, unsigned count)
+/* ---- life ---- */
+
+/* What is expected was read before, by the check of the configuration. */
+static bool parse_texts(struct check *c)
+{
+    const struct conf_strings *expect = &c->conf.expect, *steps = &c->conf.steps;
+
+    c->expects = calloc(expect->n + 1, sizeof(*c->expects));
+    c->steps = calloc(steps->n + 1, sizeof(*c->steps));
+    if (!c->expects || !c->steps)
+        return false;
+    for (size_t i = 0; i < expect->n; i++)
+        if (expect_parse(&c->expects[c->n_expects], expect->v[i], NULL) == 0)
+            c->n_expects++;
+    for (size_t i = 0; i < steps->n; i++)
+        if (step_parse(&c->steps[c->n_steps], steps->v[i], NULL) == 0)
+            c->n_steps++;
+    return true;
+}
+
+static struct check *make(struct loop *loop, struct server *s, struct health *h,
+                          const struct check_kind *kind)
 {
     struct check *c = calloc(1, sizeof(*c));
 
     if (!c)
         return NULL;
-    c->kind = kind_of(conf);
+    c->kind = kind;
     c->loop = loop;
-    c->children = children;
     c->server = server_ref(s);
-    c->health = &s->check;
-    c->conf = *conf;
+    c->health = h;
     c->timer = TIMER_INIT(on_timer);
+    return c;
+}
+
+static void begin(struct check *c, unsigned index, unsigned count)
+{
     health_first(c->health, index, count, loop_clock());
     check_schedule(c);
+}
+
+struct check *check_new(struct loop *loop, struct children *children, struct server *s,
+                        const struct config_check *conf, unsigned index, unsigned count)
+{
+    struct check *c = make(loop, s, &s->check, kinds[conf->type]);
+
+    if (!c)
+        return NULL;
+    c->children = children;
+    c->conf = *conf;
+    if (!parse_texts(c)) {
+        check_free(c);
+        return NULL;
+    }
+    begin(c, index, count);
     return c;
+}
+
+void check_update(struct check *c, const struct config_check *conf)
+{
+    c->conf = *conf;
+}
+
+struct check *check_agent_new(struct loop *loop, struct server *s, const struct config_agent *conf,
+                              unsigned index, unsigned count)
+{
+    struct check *c = make(loop, s, &s->agent, &check_agent);
+
+    if (!c)
+        return NULL;
+    check_agent_update(c, conf);
+    begin(c, index, count);
+    return c;
+}
+
+void check_agent_update(struct check *c, const struct config_agent *conf)
+{
+    c->conf.port = conf->port;
+    c->conf.address = conf->address;
+    c->send = conf->send;
 }
 
 void check_free(struct check *c)
@@ -100,6 +192,12 @@ void check_free(struct check *c)
         c->kind->stop(c);
     }
     loop_timer_disarm(c->loop, &c->timer);
+    for (size_t i = 0; i < c->n_expects; i++)
+        expect_fini(&c->expects[i]);
+    for (size_t i = 0; i < c->n_steps; i++)
+        step_fini(&c->steps[i]);
+    free(c->expects);
+    free(c->steps);
     server_unref(c->server);
     free(c);
 }

@@ -13,7 +13,8 @@ static void on_event(struct loop_io *io, uint32_t events)
     d->fn(d, events);
 }
 
-int dial_open(struct dial *d, struct loop *loop, const struct addr_port *to, dial_fn *fn)
+int dial_open(struct dial *d, struct loop *loop, const struct addr_port *to, bool speaks,
+              dial_fn *fn)
 {
     struct sockaddr_storage sa;
     struct linger linger = {.l_onoff = 1};
@@ -28,7 +29,8 @@ int dial_open(struct dial *d, struct loop *loop, const struct addr_port *to, dia
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+    if (speaks)
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
     if (connect(fd, (struct sockaddr *)&sa, len) < 0 && errno != EINPROGRESS) {
         int error = errno;
         close(fd);

@@ -18,9 +18,11 @@ struct dial {
     dial_fn *fn;
 };
 
-/* Begins to connect; `fn` is called with events from then on. 0 or a negative errno: failed at
+/* Begins to connect; `fn` is called with events from then on. `speaks` first: the kernel may keep
+ * its acknowledgement back for what is sent, or for the reset. 0 or a negative errno: failed at
  * once. */
-int dial_open(struct dial *d, struct loop *loop, const struct addr_port *to, dial_fn *fn);
+int dial_open(struct dial *d, struct loop *loop, const struct addr_port *to, bool speaks,
+              dial_fn *fn);
 
 /* The errno of the attempt: 0 if it stands, EINPROGRESS while it does not. */
 int dial_error(const struct dial *d, uint32_t events);

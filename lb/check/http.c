@@ -1,119 +1,20 @@
 /*
- * A request and a look at the status of the answer.
+ * A request and a look at the answer: its status, and what else is expected of it.
  */
-#include "lb/check/check.h"
-#include "lb/check/dial.h"
+#include "lb/check/talk.h"
+#include "lb/core/chunked.h"
 #include "lb/core/http1.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-
-#define ANSWER_MAX 16384
 
 struct http {
-    struct dial dial;
-    struct check *check;
-    struct buf request;
-    size_t sent;
-    char answer[ANSWER_MAX];
-    size_t len;
+    struct talk talk;
     struct http1_head head;
 };
 
-static void failed(struct check *c, int error)
-{
-    check_done(c, error == ETIMEDOUT ? HEALTH_L4TOUT : HEALTH_L4CON, 0, strerror(error));
-}
-
-static void judge(struct http *h)
-{
-    struct check *c = h->check;
-    uint16_t status = h->head.status;
-    char phrase[64] = "";
-    size_t len = MIN(h->head.phrase.len, sizeof(phrase) - 1);
-
-    memcpy(phrase, h->answer + h->head.phrase.at, len);
-    if (status == 404 && c->conf.disable_on_404)
-        check_done(c, HEALTH_L7OKC, status, "Not Found");
-    else if (status >= 200 && status < 400)
-        check_done(c, HEALTH_L7OK, status, phrase);
-    else
-        check_done(c, HEALTH_L7STS, status, phrase);
-}
-
-/* True: the check is over. */
-static bool look(struct http *h, bool ended)
-{
-    enum http1_result r =
-        http1_parse_response(h->answer, h->len, NULL, &HTTP1_LIMITS_DEFAULT, HTTP1_GET, &h->head);
-
-    if (r == HTTP1_COMPLETE) {
-        judge(h);
-        return true;
-    }
-    if (r == HTTP1_PARTIAL && !ended && h->len < sizeof(h->answer))
-        return false;
-    check_done(h->check, HEALTH_L7RSP, 0, r == HTTP1_PARTIAL ? "no whole answer" : http1_reason(r));
-    return true;
-}
-
-static void receive(struct http *h)
-{
-    for (;;) {
-        ssize_t n = recv(h->dial.io.fd, h->answer + h->len, sizeof(h->answer) - h->len, 0);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n < 0) {
-            check_done(h->check, HEALTH_L7RSP, 0, strerror(errno));
-            return;
-        }
-        h->len += (size_t)n;
-        if (look(h, n == 0))
-            return;
-    }
-}
-
-static void transmit(struct http *h)
-{
-    while (h->sent < h->request.len) {
-        ssize_t n =
-            send(h->dial.io.fd, h->request.data + h->sent, h->request.len - h->sent, MSG_NOSIGNAL);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n < 0) {
-            check_done(h->check, HEALTH_L7RSP, 0, strerror(errno));
-            return;
-        }
-        h->sent += (size_t)n;
-    }
-    dial_want(&h->dial, EPOLLIN);
-}
-
-static void on_dial(struct dial *d, uint32_t events)
-{
-    struct http *h = container_of(d, struct http, dial);
-    struct check *c = h->check;
-
-    if (!c->connected.us) {
-        int error = dial_error(d, events);
-        if (error == EINPROGRESS)
-            return;
-        if (error) {
-            failed(c, error);
-            return;
-        }
-        c->connected = loop_now(c->loop);
-    }
-    if (h->sent < h->request.len)
-        transmit(h);
-    else
-        receive(h);
-}
-
 /* "OPTIONS /" and what goes with it. */
-static bool write_request(struct buf *out, const struct config_check *conf)
+static void write_request(struct buf *out, const struct config_check *conf)
 {
     size_t body = conf->body ? strlen(conf->body) : 0;
 
@@ -125,48 +26,147 @@ static bool write_request(struct buf *out, const struct config_check *conf)
     if (body)
         buf_printf(out, "Content-Length: %zu\r\n", body);
     buf_str(out, "Connection: close\r\n\r\n");
-    if (body)
-        buf_add(out, conf->body, body);
-    return !out->lost;
+    buf_str(out, body ? conf->body : "");
 }
+
+static bool connected(struct talk *t)
+{
+    struct buf request cleanup(buf_fini) = BUF_INIT(60000);
+
+    write_request(&request, &t->check->conf);
+    talk_send(t, request.data, request.len);
+    if (!request.lost && !t->out.lost)
+        return true;
+    check_done(t->check, HEALTH_SOCKERR, 0, "the request is too long");
+    return false;
+}
+
+static bool over(struct http *h, enum health_result_id id, const char *info)
+{
+    check_done(h->talk.check, id, h->head.status, info);
+    return false;
+}
+
+static const char *phrase(struct http *h, char text[64])
+{
+    size_t len = h->head.phrase.len < 63 ? h->head.phrase.len : 63;
+
+    memcpy(text, h->talk.in + h->head.phrase.at, len);
+    text[len] = '\0';
+    return text;
+}
+
+static bool header_fits(struct http *h, const struct expect *x)
+{
+    const char *in = h->talk.in;
+    int i = -1;
+
+    while ((i = http1_find(&h->head, in, x->name, strlen(x->name), i + 1)) >= 0) {
+        struct http1_span v = h->head.fields[i].value;
+        if (!x->text || (v.len == x->len && memcmp(in + v.at, x->text, x->len) == 0))
+            return !x->negate;
+    }
+    return x->negate;
+}
+
+/* The body's content: chunks are put together in place. */
+static size_t content(struct http *h, char **data)
+{
+    char *from = h->talk.in + h->head.len, *to = from;
+    size_t len = h->talk.len - h->head.len, used, bytes;
+    struct chunked chunked = {0};
+
+    *data = from;
+    if (h->head.body != HTTP1_BODY_CHUNKED)
+        return len;
+    for (size_t at = 0; at < len; at += used) {
+        if (chunked_next(&chunked, from + at, len - at, &used, &bytes) > CHUNKED_DONE || !used)
+            break;
+        memmove(to, from + at + used - bytes, bytes);
+        to += bytes;
+    }
+    return (size_t)(to - from);
+}
+
+static bool body_whole(const struct http *h)
+{
+    size_t len = h->talk.len - h->head.len;
+    struct chunked chunked = {0};
+    size_t used;
+
+    if (h->talk.ended || h->talk.len == TALK_MAX || h->head.body == HTTP1_BODY_NONE)
+        return true;
+    if (h->head.body == HTTP1_BODY_LENGTH)
+        return len >= h->head.content_length;
+    return h->head.body == HTTP1_BODY_CHUNKED &&
+           chunked_follow(&chunked, h->talk.in + h->head.len, len, &used) == CHUNKED_DONE;
+}
+
+static bool needs_body(const struct check *c)
+{
+    for (size_t i = 0; i < c->n_expects; i++)
+        if (c->expects[i].what == EXPECT_STRING || c->expects[i].what == EXPECT_RSTRING)
+            return true;
+    return false;
+}
+
+static bool fits(struct http *h, const struct expect *x)
+{
+    char *data;
+
+    switch (x->what) {
+    case EXPECT_STATUS:
+    case EXPECT_RSTATUS:
+        return expect_status(x, h->head.status);
+    case EXPECT_HEADER:
+        return header_fits(h, x);
+    case EXPECT_STRING:
+    case EXPECT_RSTRING: {
+        size_t len = content(h, &data);
+        return expect_content(x, data, len);
+    }
+    }
+    return false;
+}
+
+static bool judge(struct http *h)
+{
+    struct check *c = h->talk.check;
+    uint16_t status = h->head.status;
+    char text[64], why[128];
+
+    if (status == 404 && c->conf.disable_on_404)
+        return over(h, HEALTH_L7OKC, phrase(h, text));
+    for (size_t i = 0; i < c->n_expects; i++) {
+        if (fits(h, &c->expects[i]))
+            continue;
+        snprintf(why, sizeof(why), "%s; expected: %s", phrase(h, text), c->conf.expect.v[i]);
+        return over(h, HEALTH_L7STS, why);
+    }
+    if (c->n_expects || (status >= 200 && status < 400))
+        return over(h, HEALTH_L7OK, phrase(h, text));
+    return over(h, HEALTH_L7STS, phrase(h, text));
+}
+
+static bool input(struct talk *t)
+{
+    struct http *h = container_of(t, struct http, talk);
+    enum http1_result r =
+        http1_parse_response(t->in, t->len, NULL, &HTTP1_LIMITS_DEFAULT, HTTP1_GET, &h->head);
+
+    if (r == HTTP1_COMPLETE)
+        return needs_body(t->check) && !body_whole(h) ? true : judge(h);
+    if (r == HTTP1_PARTIAL && !t->ended && t->len < TALK_MAX)
+        return true;
+    h->head.status = 0;
+    return over(h, HEALTH_L7RSP, r == HTTP1_PARTIAL ? "no whole answer" : http1_reason(r));
+}
+
+static const struct talk_ops ops = {connected, input};
 
 static void start(struct check *c)
 {
-    struct addr_port at = check_target(c);
-    struct http *h = calloc(1, sizeof(*h));
-    int err;
-
-    c->state = h;
-    if (!h) {
-        check_done(c, HEALTH_SOCKERR, 0, "out of memory");
-        return;
-    }
-    h->check = c;
-    h->request = BUF_INIT(65536);
-    if (!write_request(&h->request, &c->conf)) {
-        check_done(c, HEALTH_SOCKERR, 0, "the request is too long");
-        return;
-    }
-    err = dial_open(&h->dial, c->loop, &at, on_dial);
-    if (err < 0)
-        failed(c, -err);
+    talk_start(c, sizeof(struct http), true, &ops);
 }
 
-static void stop(struct check *c)
-{
-    struct http *h = c->state;
-
-    if (!h)
-        return;
-    dial_close(&h->dial);
-    buf_fini(&h->request);
-    free(h);
-    c->state = NULL;
-}
-
-static void timeout(struct check *c)
-{
-    check_done(c, c->connected.us ? HEALTH_L7TOUT : HEALTH_L4TOUT, 0, NULL);
-}
-
-const struct check_kind check_http = {"http", start, stop, timeout};
+const struct check_kind check_http = {"http", start, talk_stop, talk_timeout};

@@ -1,66 +1,58 @@
 /*
- * The plain check: a connection that stands is enough.
+ * A connection that stands is enough, unless there are steps: then each has to succeed in turn.
+ * What has come is used up by the next `send`; several `expect` look at the same bytes.
  */
-#include "lb/check/check.h"
-#include "lb/check/dial.h"
+#include "lb/check/talk.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 struct tcp {
-    struct dial dial;
-    struct check *check;
+    struct talk talk;
+    size_t step;
 };
 
-static void failed(struct check *c, int error)
+static void say_failed(struct tcp *t)
 {
-    check_done(c, error == ETIMEDOUT ? HEALTH_L4TOUT : HEALTH_L4CON, 0, strerror(error));
+    struct check *c = t->talk.check;
+    char why[128];
+
+    snprintf(why, sizeof(why), "step %zu failed: %s", t->step + 1, c->conf.steps.v[t->step]);
+    check_done(c, HEALTH_L7RSP, 0, why);
 }
 
-static void on_dial(struct dial *d, uint32_t events)
+/* True: the step is done. */
+static bool do_step(struct tcp *t, const struct step *s)
 {
-    struct check *c = container_of(d, struct tcp, dial)->check;
-    int error = dial_error(d, events);
-
-    if (error == EINPROGRESS)
-        return;
-    if (error)
-        failed(c, error);
-    else
-        check_done(c, HEALTH_L4OK, 0, NULL);
+    if (s->what == STEP_EXPECT)
+        return expect_content(&s->expect, t->talk.in, t->talk.len) &&
+               !(s->expect.negate && !t->talk.len && !t->talk.ended);
+    talk_forget(&t->talk);
+    talk_send(&t->talk, s->data, s->len);
+    return true;
 }
+
+static bool run(struct talk *talk)
+{
+    struct tcp *t = container_of(talk, struct tcp, talk);
+    struct check *c = talk->check;
+
+    while (t->step < c->n_steps && do_step(t, &c->steps[t->step]))
+        t->step++;
+    if (t->step == c->n_steps) {
+        check_done(c, c->n_steps ? HEALTH_L7OK : HEALTH_L4OK, 0, NULL);
+        return false;
+    }
+    if (!talk->ended && talk->len < TALK_MAX)
+        return true;
+    say_failed(t);
+    return false;
+}
+
+static const struct talk_ops ops = {run, run};
 
 static void start(struct check *c)
 {
-    struct addr_port at = check_target(c);
-    struct tcp *t = calloc(1, sizeof(*t));
-    int err;
-
-    c->state = t;
-    if (!t) {
-        check_done(c, HEALTH_SOCKERR, 0, "out of memory");
-        return;
-    }
-    t->check = c;
-    err = dial_open(&t->dial, c->loop, &at, on_dial);
-    if (err < 0)
-        failed(c, -err);
+    talk_start(c, sizeof(struct tcp), !c->n_steps || c->steps[0].what == STEP_SEND, &ops);
 }
 
-static void stop(struct check *c)
-{
-    struct tcp *t = c->state;
-
-    if (t)
-        dial_close(&t->dial);
-    free(t);
-    c->state = NULL;
-}
-
-static void timeout(struct check *c)
-{
-    check_done(c, HEALTH_L4TOUT, 0, NULL);
-}
-
-const struct check_kind check_tcp = {"tcp", start, stop, timeout};
+const struct check_kind check_tcp = {"tcp", start, talk_stop, talk_timeout};

@@ -70,7 +70,7 @@ static void init_state(struct server *s, const struct server_conf *c, struct mon
     s->changed = now;
     s->slowstart = c->slowstart;
     health_init(&s->check, &c->check, c->checked && !c->disabled);
-    health_init(&s->agent, &c->agent, c->agent_checked && !c->disabled);
+    health_init(&s->agent, &c->agent, c->agent_checked);
     list_init(&s->trackers);
     list_init(&s->track_node);
 }

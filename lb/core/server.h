@@ -91,6 +91,8 @@ struct lane {
     _Atomic uint64_t head;                    /* ticket of the first, QUEUE_NONE if empty */
     struct list idle, busy; /* the engine's: connections to the server, owner only */
     uint32_t n_idle;
+    bool observed_bad;         /* the engine's: the last that traffic showed was an error */
+    _Atomic uint32_t observed; /* errors that main has not been told of */
     struct count count;
 };
 

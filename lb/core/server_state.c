@@ -172,21 +172,21 @@ static enum server_event_kind settle(struct server *s, enum server_cause cause, 
 
 /* ---- the administrator ---- */
 
-/* Maintenance stops the checks; what comes out of it is up at once, and checked at once. */
+/* Maintenance stops the check; what comes out of it is up at once, and checked at once. The agent is
+ * asked on: it may be the one to say "ready". */
 static void switch_checks(struct server *s, bool was_maint, bool is_maint, struct mono now)
 {
     if (was_maint == is_maint)
         return;
     if (is_maint) {
         health_stop(&s->check);
-        health_stop(&s->agent);
         return;
     }
     s->oper = SERVER_RUNNING;
     if (s->checked)
         health_resume(&s->check, now);
     if (s->agent_checked)
-        health_resume(&s->agent, now);
+        health_force_up(&s->agent, false);
 }
 
 static void change_admin(struct server *s, int override, struct mono now)

@@ -1,6 +1,7 @@
 #include "lb/session/attempt.h"
 
 #include "lb/session/flow.h"
+#include "lb/session/observe.h"
 #include "lb/session/sticky.h"
 #include "lb/worker.h"
 
@@ -149,6 +150,7 @@ static enum attempt_result stands(struct attempt *a)
     a->state = ATTEMPT_READY;
     a->deadline = MONO_NEVER;
     a->connected_at = now_of(a);
+    observe(worker_of(a), a->server, false, true);
     if (a->pool->n_sticks)
         sticky_store(a->pool, a->server, a->client, now_of(a), false);
     return ATTEMPT_DONE;
@@ -238,6 +240,7 @@ static void pause_same(struct attempt *a)
 
 static bool next_try(struct attempt *a)
 {
+    observe(worker_of(a), a->server, false, false);
     attempt_note(a, COUNT_CONN_ERRORS);
     if (a->tries >= a->pool->conf->retries)
         return false;

@@ -171,7 +171,7 @@ static enum http_step server_timed_out(struct exchange *x)
         return HTTP_MORE; /* the attempt looks at the clock */
     if (x->response == RESPONSE_BODY)
         return http_abort(x, 's', 'D');
-    attempt_note(&x->to, COUNT_RESP_ERRORS);
+    http_bad_answer(x);
     return http_answer(x, 504, 's', x->request == REQUEST_DONE ? 'H' : 'D');
 }
 

@@ -121,6 +121,9 @@ enum http_step http_route(struct exchange *x);
 /* The server connection failed before any byte of a response: another try, or an answer. */
 enum http_step http_retry(struct exchange *x);
 
+/* The server's answer was none, or did not come: counted and observed. */
+void http_bad_answer(struct exchange *x);
+
 /* What was answered here goes to the client. */
 enum http_step http_send_own(struct exchange *x);
 

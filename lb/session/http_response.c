@@ -2,9 +2,22 @@
  * The response's way back.
  */
 #include "lb/session/http.h"
+#include "lb/session/observe.h"
 #include "lb/session/sticky.h"
 
 #include <time.h>
+
+void http_bad_answer(struct exchange *x)
+{
+    attempt_note(&x->to, COUNT_RESP_ERRORS);
+    observe(x->w, x->to.server, true, false);
+}
+
+/* Statuses that speak of the server's own trouble. */
+static bool is_trouble(uint16_t status)
+{
+    return status >= 500 && status != 501 && status != 505;
+}
 
 /* The server has done its part, however slow the client is: another request may have its place.
  * `passed` bytes of the buffer are a head that is not sent yet. */
@@ -24,7 +37,7 @@ static enum http_step server_gone(struct exchange *x)
 {
     if (!buffer_len(x->down.buf) && !x->down.sent)
         return http_retry(x);
-    attempt_note(&x->to, COUNT_RESP_ERRORS);
+    http_bad_answer(x);
     return http_answer(x, 502, 'S', 'H');
 }
 
@@ -96,6 +109,7 @@ static enum http_step final(struct exchange *x)
 
     x->log.status = head->status;
     x->log.responded = worker_now(x->w);
+    observe(x->w, x->to.server, true, !is_trouble(head->status));
     if (x->back->n_sticks)
         sticky_store(x->back, x->to.server, x->client, worker_now(x->w), true);
     x->server_keep &= head->keep_alive && is_delimited(head);
@@ -148,7 +162,7 @@ static enum http_step parse(struct exchange *x)
         return understood(x);
     if (!http1_is_bad(r))
         return HTTP_WAIT;
-    attempt_note(&x->to, COUNT_RESP_ERRORS);
+    http_bad_answer(x);
     return http_answer(x, 502, 'P', 'H');
 }
 

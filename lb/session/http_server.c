@@ -172,6 +172,6 @@ enum http_step http_retry(struct exchange *x)
     }
     if (x->to.reused && x->client->requests) /* as if the client's own connection had been closed */
         return http_abort(x, 'S', 'H');
-    attempt_note(&x->to, COUNT_RESP_ERRORS);
+    http_bad_answer(x);
     return http_answer(x, 502, 'S', 'H');
 }
