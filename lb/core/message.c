@@ -201,6 +201,11 @@ static bool is_framing(enum http1_name id)
     return framing[id];
 }
 
+bool message_is_framing(const struct message_name *name)
+{
+    return is_framing((enum http1_name)name->id);
+}
+
 static bool is_host(const struct message *m, uint8_t id)
 {
     return id == HTTP1_NAME_HOST && !m->response;
@@ -501,74 +506,4 @@ bool message_apply(const struct message *m, struct rewrite *r)
             ok &= rewrite_add(r, a->name.at, a->name.len, a->value.at, a->value.len);
     }
     return ok;
-}
-
-const char *message_phrase(unsigned status)
-{
-    static const struct {
-        uint16_t status;
-        const char *phrase;
-    } rows[] = {
-        {100, "Continue"},
-        {101, "Switching Protocols"},
-        {102, "Processing"},
-        {103, "Early Hints"},
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {203, "Non-Authoritative Information"},
-        {204, "No Content"},
-        {205, "Reset Content"},
-        {206, "Partial Content"},
-        {207, "Multi-Status"},
-        {210, "Content Different"},
-        {226, "IM Used"},
-        {300, "Multiple Choices"},
-        {301, "Moved Permanently"},
-        {302, "Moved Temporarily"},
-        {303, "See Other"},
-        {304, "Not Modified"},
-        {305, "Use Proxy"},
-        {307, "Temporary Redirect"},
-        {308, "Permanent Redirect"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {402, "Payment Required"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {407, "Proxy Authentication Required"},
-        {408, "Request Time-out"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {411, "Length Required"},
-        {412, "Precondition Failed"},
-        {413, "Request Entity Too Large"},
-        {414, "Request-URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {416, "Requested range unsatisfiable"},
-        {417, "Expectation failed"},
-        {418, "I'm a teapot"},
-        {422, "Unprocessable entity"},
-        {423, "Locked"},
-        {424, "Method failure"},
-        {425, "Too Early"},
-        {426, "Upgrade Required"},
-        {428, "Precondition Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {451, "Unavailable For Legal Reasons"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway or Proxy Error"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Time-out"},
-        {505, "HTTP Version not supported"},
-        {511, "Network authentication required"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (rows[i].status == status)
-            return rows[i].phrase;
-    return "Other";
 }

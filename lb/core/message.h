@@ -75,6 +75,9 @@ void message_bind(struct message *m, const char *buf, const struct http1_head *h
 
 struct message_name message_name(struct text name);
 
+/* Decides on framing or the connection: can't be changed. */
+bool message_is_framing(const struct message_name *name);
+
 /* ---- looking ---- */
 
 /* The next line from *at on (0 at first); false at the end. */
@@ -115,5 +118,5 @@ bool message_set_status(struct message *m, unsigned status, const char *phrase);
 /* False if something does not fit. */
 bool message_apply(const struct message *m, struct rewrite *r);
 
-/* "Not Found"; "Other" for what is not known. */
+/* "Not Found"; that of the class for what is not known. */
 const char *message_phrase(unsigned status);

@@ -68,6 +68,8 @@ enum phase {
     PHASE_AFTER = 16      /* the response is about to go out, wherever it was made */
 };
 
+#define CAPTURES_MAX 64 /* of one listener */
+
 struct acls;
 
 struct compile {
@@ -78,6 +80,7 @@ struct compile {
     bool http;               /* it is in http mode */
     enum phase phase;        /* when the text at hand will run */
     const struct acls *acls; /* named ones; NULL: only the predefined */
+    unsigned captures;       /* slots of the listener that are taken so far */
 
     struct conf_pos at;    /* of the text at hand */
     const char *text;      /* it */

@@ -174,13 +174,16 @@ bool expr_next(const struct expr *x, struct eval *ev, struct sample_walk *w, str
 
 /* ---- variables ---- */
 
-/* The variables of all scopes but sess, or of sess. -ENOMEM */
-int vars_init(struct vars *v, const struct program *p);
+/* Room for `n` of them (a program's names[PROGRAM_VAR].n, or its captures). -ENOMEM */
+int vars_init(struct vars *v, size_t n);
 void vars_fini(struct vars *v); /* NULL-safe */
 
 /* Sets (copied), or with SAMPLE_NONE unsets. False if that would be too much. */
 bool vars_set(struct eval *ev, unsigned number, const struct sample *value);
 const struct sample *vars_get(const struct eval *ev, unsigned number); /* NULL: not set */
+
+/* The same by number in `v`; out of range is refused. */
+bool vars_put(struct vars *v, size_t number, const struct sample *value);
 
 #define VARS_BYTES_MAX 65536 /* of strings in one struct vars */
 

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int vars_init(struct vars *v, const struct program *p)
+int vars_init(struct vars *v, size_t n)
 {
-    *v = (struct vars){.n = p->names[PROGRAM_VAR].n};
+    *v = (struct vars){.n = n};
     if (v->n && !(v->v = calloc(v->n, sizeof(*v->v)))) {
         v->n = 0;
         return -ENOMEM;
@@ -50,12 +50,11 @@ static struct vars *vars_of(const struct eval *ev, unsigned number)
     return v && number < v->n ? v : NULL;
 }
 
-bool vars_set(struct eval *ev, unsigned number, const struct sample *value)
+bool vars_put(struct vars *v, size_t number, const struct sample *value)
 {
-    struct vars *v = vars_of(ev, number);
     struct sample own = *value;
 
-    if (!v)
+    if (!v || number >= v->n)
         return false;
     if (has_text(value)) { /* copied first: it may be the variable's own */
         if (value->str.len > VARS_BYTES_MAX - v->bytes)
@@ -72,6 +71,11 @@ bool vars_set(struct eval *ev, unsigned number, const struct sample *value)
     if (has_text(&own))
         v->bytes += own.str.len;
     return true;
+}
+
+bool vars_set(struct eval *ev, unsigned number, const struct sample *value)
+{
+    return vars_put(vars_of(ev, number), number, value);
 }
 
 const struct sample *vars_get(const struct eval *ev, unsigned number)

@@ -1,16 +1,16 @@
 #include "common/base/parse.h"
-#include "tests/unit/rules.h"
+#include "tests/unit/world.h"
 
 /* The value as text; "<none>" if there is none. */
-static const char *value(struct rules *r, const char *text)
+static const char *value(struct world *r, const char *text)
 {
     static char out[8192];
     struct sample s;
 
-    ck_assert(rules_begin(r, text));
+    ck_assert(world_begin(r, text));
     const struct expr *x = expr_parse(&r->c, text_of(text), 0);
-    ck_assert_msg(x, "%s: %s", text, rules_finding(r));
-    rules_ready(r);
+    ck_assert_msg(x, "%s: %s", text, world_finding(r));
+    world_ready(r);
     if (!expr_value(x, &r->ev, &s) || !sample_cast(&s, SAMPLE_STR, &r->tmp))
         return "<none>";
     snprintf(out, sizeof(out), "%.*s", (int)s.str.len, s.str.at);
@@ -23,9 +23,9 @@ struct row {
 
 static void check(const struct row *rows, size_t n, const char *request)
 {
-    struct rules *r = rules_new();
+    struct world *r = world_new();
 
-    rules_messages(r, request, RESPONSE);
+    world_messages(r, request, RESPONSE);
     for (size_t i = 0; i < n; i++) {
         r->c.phase =
             strstr(rows[i].in, "res.") == rows[i].in || strstr(rows[i].in, "s") == rows[i].in
@@ -36,7 +36,7 @@ static void check(const struct row *rows, size_t n, const char *request)
         ck_assert_msg(strcmp(value(r, rows[i].in), rows[i].out) == 0, "%s: %s, not %s", rows[i].in,
                       value(r, rows[i].in), rows[i].out);
     }
-    rules_free(r);
+    world_free(r);
 }
 
 #define CHECK(ROWS, REQ) check(ROWS, ARRAY_LEN(ROWS), REQ)

@@ -24,7 +24,7 @@
     "HTTP/1.1 404 Not Found\r\nServer: x\r\nSet-Cookie: s=1; path=/\r\nSet-Cookie: t=2\r\n"        \
     "Cache-Control: no-cache, private\r\nContent-Length: 0\r\n\r\n"
 
-struct rules {
+struct world {
     struct program *program;
     struct conf_report report;
     struct conf_file file;
@@ -40,7 +40,7 @@ struct rules {
     struct eval ev;
 };
 
-static inline bool rules_exists(void *user, enum program_kind kind, const char *name,
+static inline bool world_exists(void *user, enum program_kind kind, const char *name,
                                 const char **near)
 {
     static const char *const known[PROGRAM_KINDS] = {
@@ -55,7 +55,7 @@ static inline bool rules_exists(void *user, enum program_kind kind, const char *
     return false;
 }
 
-static inline int rules_load(void *user, const char *path, struct buf *out, struct err *e)
+static inline int world_load(void *user, const char *path, struct buf *out, struct err *e)
 {
     if (strcmp(path, "friends") == 0)
         buf_str(out, "# those\n10.0.0.0/8\n\n  192.168.1.2\r\n2001:db8::/32\n");
@@ -69,20 +69,20 @@ static inline int rules_load(void *user, const char *path, struct buf *out, stru
     return 0;
 }
 
-static inline const char *rules_env(void *user, const char *name)
+static inline const char *world_env(void *user, const char *name)
 {
     return strcmp(name, "HOME") == 0 ? "/root" : NULL;
 }
 
-static inline const char *rules_hostname(void *user)
+static inline const char *world_hostname(void *user)
 {
     return "node1";
 }
 
-static const struct program_world rules_world = {NULL, rules_exists, rules_load, rules_env,
-                                                 rules_hostname};
+static const struct program_world world_world = {NULL, world_exists, world_load, world_env,
+                                                 world_hostname};
 
-static inline int64_t rules_figure(void *owner, enum figure f, uint32_t ref)
+static inline int64_t world_figure(void *owner, enum figure f, uint32_t ref)
 {
     switch (f) {
     case FIGURE_POOL_USABLE:
@@ -98,7 +98,7 @@ static inline int64_t rules_figure(void *owner, enum figure f, uint32_t ref)
     }
 }
 
-static inline struct text rules_name(void *owner, enum eval_name n, uint32_t ref)
+static inline struct text world_name(void *owner, enum eval_name n, uint32_t ref)
 {
     switch (n) {
     case EVAL_LISTENER:
@@ -116,27 +116,27 @@ static inline struct text rules_name(void *owner, enum eval_name n, uint32_t ref
     }
 }
 
-static inline struct stick_table *rules_table(void *owner, uint32_t ref)
+static inline struct stick_table *world_table(void *owner, uint32_t ref)
 {
-    return ((struct rules *)owner)->table;
+    return ((struct world *)owner)->table;
 }
 
-static inline struct timespec rules_wall(void *owner)
+static inline struct timespec world_wall(void *owner)
 {
     return (struct timespec){1700000000, 123456789};
 }
 
-static inline void rules_local_time(void *owner, int64_t seconds, struct tm *out)
+static inline void world_local_time(void *owner, int64_t seconds, struct tm *out)
 {
     time_t t = seconds + 3600;
     gmtime_r(&t, out);
     out->tm_gmtoff = 3600;
 }
 
-static const struct eval_ops rules_ops = {rules_figure, rules_name, rules_table, rules_wall,
-                                          rules_local_time};
+static const struct eval_ops world_ops = {world_figure, world_name, world_table, world_wall,
+                                          world_local_time};
 
-static inline void rules_messages(struct rules *r, const char *request, const char *response)
+static inline void world_messages(struct world *r, const char *request, const char *response)
 {
     struct http1_limits limits = HTTP1_LIMITS_DEFAULT;
 
@@ -150,13 +150,13 @@ static inline void rules_messages(struct rules *r, const char *request, const ch
     message_init(&r->response, response, &r->response_head, true, &r->keep);
 }
 
-static inline struct rules *rules_new(void)
+static inline struct world *world_new(void)
 {
-    struct rules *r = calloc(1, sizeof(*r));
+    struct world *r = calloc(1, sizeof(*r));
     struct stick_conf conf = {.name = "st", .type = STICK_IP, .size = 100, .seed = 1};
     struct err e;
 
-    ck_assert(r && (r->program = program_new(&rules_world)));
+    ck_assert(r && (r->program = program_new(&world_world)));
     conf.store = 1u << STICK_GPC0 | 1u << STICK_GPT0 | 1u << STICK_HTTP_REQ_CNT |
                  1u << STICK_HTTP_REQ_RATE | 1u << STICK_CONN_CNT | 1u << STICK_CONN_CUR |
                  1u << STICK_BYTES_OUT_CNT | 1u << STICK_HTTP_ERR_CNT;
@@ -165,7 +165,7 @@ static inline struct rules *rules_new(void)
     arena_init(&r->tmp, NULL, 0, 1 << 20);
     arena_init(&r->keep, NULL, 0, 1 << 16);
     r->c = (struct compile){.program = r->program,
-                            .world = &rules_world,
+                            .world = &world_world,
                             .report = &r->report,
                             .own = "st",
                             .http = true,
@@ -173,9 +173,9 @@ static inline struct rules *rules_new(void)
                             .scratch = &r->scratch};
     r->client = (struct addr_port){addr_v4(0x7f000001), 18000};
     r->local = (struct addr_port){addr_v4(0x7f000001), 80};
-    rules_messages(r, REQUEST, RESPONSE);
+    world_messages(r, REQUEST, RESPONSE);
     r->ev = (struct eval){.program = r->program,
-                          .ops = &rules_ops,
+                          .ops = &world_ops,
                           .owner = r,
                           .req = &r->request,
                           .res = &r->response,
@@ -192,14 +192,15 @@ static inline struct rules *rules_new(void)
 }
 
 /* Variables that are named from now on have no room until this. */
-static inline void rules_ready(struct rules *r)
+static inline void world_ready(struct world *r)
 {
     vars_fini(&r->vars);
     vars_fini(&r->sess);
-    ck_assert(vars_init(&r->vars, r->program) == 0 && vars_init(&r->sess, r->program) == 0);
+    size_t n = r->program->names[PROGRAM_VAR].n;
+    ck_assert(vars_init(&r->vars, n) == 0 && vars_init(&r->sess, n) == 0);
 }
 
-static inline void rules_free(struct rules *r)
+static inline void world_free(struct world *r)
 {
     vars_fini(&r->vars);
     vars_fini(&r->sess);
@@ -213,7 +214,7 @@ static inline void rules_free(struct rules *r)
 }
 
 /* Takes a text up as if it stood in a file of its own. */
-static inline bool rules_begin(struct rules *r, const char *text)
+static inline bool world_begin(struct world *r, const char *text)
 {
     r->report.count = r->report.errors = 0;
     r->file = (struct conf_file){.name = "t", .text = (char *)text, .len = strlen(text)};
@@ -221,7 +222,7 @@ static inline bool rules_begin(struct rules *r, const char *text)
 }
 
 /* The first finding, "COLUMN: text (hint)", or "". */
-static inline const char *rules_finding(const struct rules *r)
+static inline const char *world_finding(const struct world *r)
 {
     static char out[800];
     const struct conf_diag *d = r->report.diags;
