@@ -41,6 +41,7 @@ class Daemon:
 
     def configure(self, config):
         """Writes the configuration file; reload() makes a running daemon read it."""
+        self.config = config
         text = config if isinstance(config, str) else json.dumps(config, indent=2)
         self.path = self.node.write(f"{self.name}.json", text)
 
