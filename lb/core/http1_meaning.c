@@ -38,7 +38,7 @@ static bool same_name(const char *a, const char *b, size_t len)
 
 int http1_find(const struct http1_head *h, const char *buf, const char *name, size_t len, int from)
 {
-    for (int i = from < 0 ? 0 : from; i < h->n_fields; i++)
+    for (int i = from; i < h->n_fields; i++)
         if (h->fields[i].name.len == len && same_name(buf + h->fields[i].name.at, name, len))
             return i;
     return -1;

@@ -106,6 +106,10 @@ START_TEST(requests_are_taken_apart)
          1, 1},
         {"get / HTTP/1.1\r\nHost: a\r\n\r\n", "get", "/", "", "/", "", 1, 1},
         {"\r\n\r\nGET / HTTP/1.0\r\n\r\n", "GET", "/", "", "/", "", 0, 0},
+        {"GET azAZ09+-.://a/" H11 "\r\n", "GET", "azAZ09+-.://a/", "a", "/", "", 1, 1},
+        {"\r\n\r\n\r\n\r\nGET / HTTP/1.0\r\nHost: a:65535\r\n\r\n", "GET", "/", "", "/", "", 0, 1},
+        {"GET / HTTP/1.0\r\nHost: z:0998\r\n\r\n", "GET", "/", "", "/", "", 0, 1},
+        {"GET http://ZA/ HTTP/1.1\r\nHost: za\r\n\r\n", "GET", "http://ZA/", "ZA", "/", "", 1, 1},
         {"GET // HTTP/1.7\r\nHost: a\r\n\r\n", "GET", "//", "", "//", "", 1, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -116,6 +120,8 @@ START_TEST(requests_are_taken_apart)
         ck_assert_msg(p.result == HTTP1_COMPLETE, "%s: %s", t, http1_reason(p.result));
         is_span(t, p.head.method_name, rows[i].method, "method");
         is_span(t, p.head.target, rows[i].target, "target");
+        ck_assert_mem_eq(t + p.head.version.at, "HTTP/1.", 7);
+        ck_assert_int_eq(p.head.version.len, 8);
         is_span(t, p.head.authority, rows[i].authority, "authority");
         is_span(t, p.head.path, rows[i].path, "path");
         is_span(t, p.head.query, rows[i].query, "query");
@@ -192,6 +198,11 @@ START_TEST(malformed_requests_are_refused_with_a_reason)
         {"GET a HTTP/1.1\r\n", HTTP1_BAD_TARGET},
         {"GET a:b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
         {"GET a:/b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
+        {"GET [a://b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
+        {"GET {a://b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
+        {"GET `a://b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
+        {"GET @a://b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
+        {"GET 1a://b HTTP/1.1\r\n", HTTP1_BAD_TARGET},
         {"GET http:// HTTP/1.1\r\n", HTTP1_BAD_TARGET},
         {"GET ://a/ HTTP/1.1\r\n", HTTP1_BAD_TARGET},
         {"GET ht&tp://a/ HTTP/1.1\r\n", HTTP1_BAD_TARGET},
@@ -211,6 +222,11 @@ START_TEST(malformed_requests_are_refused_with_a_reason)
         {"GET / HTTP/1.x\r\n", HTTP1_BAD_VERSION},
         {"GET / HTTP/11.1\r\n", HTTP1_BAD_VERSION},
         {"GET / ICY/1.1\r\n", HTTP1_BAD_VERSION},
+        {"GET / HTTP/:.1\r\n", HTTP1_BAD_VERSION},
+        {"GET / HTTP//.1\r\n", HTTP1_BAD_VERSION},
+        {"GET / HTTP/1.:\r\n", HTTP1_BAD_VERSION},
+        {"GET / HTTP/1./\r\n", HTTP1_BAD_VERSION},
+        {"GET / HTTP/9.9\r\n", HTTP1_BAD_VERSION_UNKNOWN},
         {"GET / HTTP/2.0\r\n", HTTP1_BAD_VERSION_UNKNOWN},
         {"GET / HTTP/0.9\r\n", HTTP1_BAD_VERSION_UNKNOWN},
         {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP1_BAD_VERSION_UNKNOWN},
@@ -268,6 +284,37 @@ START_TEST(malformed_requests_are_refused_with_a_reason)
         request_of(rows[i].text, strlen(rows[i].text), &p);
         ck_assert_msg(p.result == rows[i].result, "%s: %s, not %s", rows[i].text,
                       http1_word(p.result), http1_word(rows[i].result));
+    }
+}
+END_TEST
+
+START_TEST(the_place_of_an_error_is_told)
+{
+    static const struct {
+        const char *text;
+        const char *place; /* what stands there */
+    } rows[] = {
+        {"G(T / HTTP/1.1\r\n", "G(T"},
+        {"GET /#a HTTP/1.1\r\n", "#a"},
+        {"GET / HTTP/2.0\r\n", "HTTP/2.0"},
+        {"GET / HTTP/1.1\r\nHost : a\r\n", " : a"},
+        {"GET / HTTP/1.1\r\nA: b\r\n c\r\n", " c\r\n"},
+        {"GET / HTTP/1.1\r\nA: b\x01\r\n", "b\x01"},
+        {"GET / HTTP/1.1\r\nA: b\n", "\n"},
+        {"GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nHost: c\r\n\r\n", "Host: c"},
+        {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "a b"},
+        {"GET / HTTP/1.1\r\n\r\n", "\r\n"},
+        {"GET / HTTP/1.0\r\nContent-Length: x\r\n\r\n", "x\r\n"},
+        {"GET / HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n", "Transfer-"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *t = rows[i].text;
+        struct parsed p;
+
+        request_of(t, strlen(t), &p);
+        ck_assert_msg(http1_is_bad(p.result) &&
+                          strncmp(t + p.head.error_at, rows[i].place, strlen(rows[i].place)) == 0,
+                      "%s: at %s", t, t + p.head.error_at);
     }
 }
 END_TEST
@@ -379,6 +426,7 @@ START_TEST(a_request_body_is_framed_in_one_way_only)
         {"Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n", HTTP1_BAD_CODING, 0, 0},
         {"Transfer-Encoding: chunked;q=1\r\n", HTTP1_BAD_CODING, 0, 0},
         {"Transfer-Encoding: \"chunked\"\r\n", HTTP1_BAD_CODING, 0, 0},
+        {"Transfer-Encoding: xhunked\r\n", HTTP1_BAD_CODING, 0, 0},
         {"Transfer-Encoding: xchunked\r\n", HTTP1_BAD_CODING, 0, 0},
         {"Transfer-Encoding: chunke\r\n", HTTP1_BAD_CODING, 0, 0},
         {"Transfer-Encoding: ,chunked\r\n", HTTP1_BAD_CODING, 0, 0},
@@ -500,6 +548,8 @@ START_TEST(a_response_body_is_framed_by_status_and_method)
         ck_assert_msg(p.head.keep_alive == rows[i].keep, "%s: keep", text);
         ck_assert_msg(dropped == rows[i].dropped, "%s: dropped", text);
         ck_assert_int_eq(p.head.status, atoi(rows[i].status + 4));
+        is_span(text, p.head.phrase, strlen(rows[i].status) > 8 ? rows[i].status + 8 : "",
+                "phrase");
     }
 }
 END_TEST
@@ -633,6 +683,17 @@ START_TEST(what_connection_names_ends_here_unless_it_matters_end_to_end)
             ck_assert_msg(p.head.fields[f].drop == (rows[i].dropped[f] == 'x'), "%s: line %zu",
                           rows[i].lines, f);
     }
+}
+END_TEST
+
+START_TEST(what_connection_names_may_come_first)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\nX-Z: 1\r\nA^: 1\r\nConnection: x-z, a~\r\n\r\n";
+    struct parsed p;
+
+    parse_all_ways(false, HTTP1_GET, text, sizeof(text) - 1, &limits, &p);
+    ck_assert_int_eq(p.result, HTTP1_COMPLETE);
+    ck_assert(p.head.fields[0].drop && !p.head.fields[1].drop);
 }
 END_TEST
 
@@ -797,11 +858,12 @@ START_TEST(values_are_checked_at_every_offset)
     for (size_t len = 1; len < 40; len++)
         for (size_t at = 0; at < len; at++)
             for (int c = 0; c < 256; c++) {
-                char text[40];
+                char text[41];
                 bool good = c == '\t' || (c >= ' ' && c != 127);
 
                 memset(text, (int)(len % 3 ? 'x' : 0xff), sizeof(text));
                 text[at] = (char)c;
+                text[len] = '\r';
                 ck_assert_msg(http1_is_value(text, len) == good, "byte %d at %zu of %zu", c, at,
                               len);
             }
@@ -828,6 +890,7 @@ START_TEST(known_names_are_known_in_any_case_and_others_are_not)
             ck_assert_int_eq(http1_name_id(text, len), HTTP1_NAME_OTHER);
         }
     }
+    ck_assert_str_eq(http1_name_text(HTTP1_NAME_OTHER), "");
     ck_assert_int_eq(http1_name_id("", 0), HTTP1_NAME_OTHER);
     ck_assert_int_eq(http1_name_id("date", 4), HTTP1_NAME_OTHER);
 }
@@ -939,6 +1002,7 @@ int main(void)
         {"fields are found with their bounds", &fields_are_found_with_their_bounds},
         {"malformed requests are refused with a reason",
          &malformed_requests_are_refused_with_a_reason},
+        {"the place of an error is told", &the_place_of_an_error_is_told},
         {"a NUL is refused wherever it stands", &a_nul_is_refused_wherever_it_stands},
         {"what is not HTTP is answered at once", &what_is_not_http_is_answered_at_once},
         {"a request body is framed in one way only", &a_request_body_is_framed_in_one_way_only},
@@ -950,6 +1014,7 @@ int main(void)
         {"Connection options are understood", &connection_options_are_understood},
         {"what Connection names ends here unless it matters end to end",
          &what_connection_names_ends_here_unless_it_matters_end_to_end},
+        {"what Connection names may come first", &what_connection_names_may_come_first},
         {"too many Connection options are refused", &too_many_connection_options_are_refused},
         {"lists are walked element by element", &lists_are_walked_element_by_element},
         {"each limit holds to the byte", &each_limit_holds_to_the_byte},
