@@ -193,6 +193,7 @@ struct config {
     char *control;            /* path of the control socket */
     bool guardian;            /* a parent process that cleans up after a crash */
     struct addr_port metrics; /* GET /metrics over HTTP; port 0: not served */
+    char *user;               /* whom vrrpd itself runs as; NULL: as it was started */
     char *script_user; /* scripts and hooks run as; NULL: vrrpd's own user, without capabilities */
     int log;           /* enum log_level */
     struct conf_list track;

@@ -533,6 +533,8 @@ int config_check(const struct config *c, struct conf_report *r)
     int result = check_static(c, r), err = check_user(c, "script_user", c->script_user, r);
 
     result = err < 0 ? err : result;
+    err = check_user(c, "user", c->user, r);
+    result = err < 0 ? err : result;
     for (size_t i = 0; i < c->track.n; i++) {
         err = check_track(c, c->track.v[i], true, r);
         result = err < 0 ? err : result;

@@ -1,6 +1,7 @@
 #include "vrrpd/engine.h"
 
 #include "common/rt/log.h"
+#include "common/rt/process.h"
 #include "vrrpd/commands.h"
 #include "vrrpd/guardian.h"
 #include "vrrpd/instance.h"
@@ -102,6 +103,47 @@ void engine_stop(struct engine *e, const char *why)
 
 /* ---- start ---- */
 
+/* Whom scripts and hooks run as that do not say so themselves. */
+static int set_script_user(struct engine *e, struct err *err)
+{
+    struct process_user user;
+
+    if (!e->config->script_user)
+        return 0;
+    int r = process_user(e->config->script_user, NULL, &user, err);
+    e->tracking.switch_user = true;
+    e->tracking.script_uid = user.uid;
+    e->tracking.script_gid = user.gid;
+    return r;
+}
+
+/* ---- the supervisor ---- */
+
+static void on_watchdog(struct timer *t, struct mono now)
+{
+    struct engine *e = container_of(t, struct engine, watchdog);
+
+    process_notify("WATCHDOG=1");
+    loop_timer_after(e->loop, t, span_us(process_watchdog().us / 2));
+}
+
+/* One line for `systemctl status`. */
+static void on_state_line(struct loop_work *work)
+{
+    struct engine *e = container_of(work, struct engine, state_line);
+    struct buf line cleanup(buf_fini) = BUF_INIT(512);
+
+    for (size_t i = 0; i < e->instance_count; i++)
+        buf_printf(&line, "%s%s %s", i ? ", " : "", e->instances[i]->name,
+                   e->instances[i]->shown_state);
+    process_notify("STATUS=%s", buf_cstr(&line));
+}
+
+void engine_state_changed(struct engine *e)
+{
+    loop_work_add(e->loop, &e->state_line);
+}
+
 static int start_rooms(struct engine *e, struct err *err)
 {
     int r = history_new(&e->history);
@@ -120,6 +162,9 @@ static int start_rooms(struct engine *e, struct err *err)
     if (r)
         return r;
     tracking_init(&e->tracking, e->trackers, e->links);
+    r = set_script_user(e, err);
+    if (r)
+        return r;
     links_observe(e->links, &e->observer);
     return 0;
 }
@@ -210,6 +255,8 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
         .started = loop_clock(),
         .observer = {.changed = on_link, .ctx = e},
         .settled = {.fn = on_settled},
+        .state_line = {.fn = on_state_line},
+        .watchdog = TIMER_INIT(on_watchdog),
     };
     list_init(&e->wires);
     list_init(&e->groups);
@@ -229,6 +276,8 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
         engine_free(e);
         return r;
     }
+    if (process_watchdog().us)
+        on_watchdog(&e->watchdog, loop_clock());
     *out = e;
     return 0;
 }

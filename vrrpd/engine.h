@@ -66,7 +66,8 @@ struct engine {
     bool stopping; /* instances are shut down */
     bool draining; /* hooks are waited for */
     bool stopped;  /* in good order */
-    struct loop_work settled;
+    struct loop_work settled, state_line;
+    struct timer watchdog;
     struct mono started;
     uint64_t reloads, reloads_failed;
 };
@@ -96,6 +97,9 @@ int engine_serve_metrics(struct engine *e, const struct config *before, struct e
 
 /* Puts the static part of the configuration in place, instead of what was there before. */
 int engine_apply_static(struct engine *e, struct err *err);
+
+/* An instance has changed its state: the service manager is told at the end of the turn. */
+void engine_state_changed(struct engine *e);
 
 /* All instances give their addresses up and stay away until it ends. */
 void engine_maintenance(struct engine *e, bool on);

@@ -60,12 +60,17 @@ static void forget(struct watch *w)
 
 /* ---- starting ---- */
 
+void guardian_hold_on(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 static void become_daemon(const struct watch *w, pid_t guardian)
 {
     sigprocmask(SIG_UNBLOCK, &w->signals, NULL);
     setpgid(0, 0); /* ^C reaches the guardian, which passes it on: once is enough */
     prctl(PR_SET_NAME, "vrrpd");
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    guardian_hold_on();
     if (getppid() != guardian) /* it died before that was in force */
         raise(SIGTERM);
 }

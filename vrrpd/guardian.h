@@ -34,3 +34,7 @@ struct guardian {
  * tells the first from later ones). The guardian stays in here and exits with the daemon's status.
  * Negative errno if the first fork failed. */
 int guardian_start(struct guardian **out, size_t instances_max, struct err *e);
+
+/* For the daemon, after it has changed its user: the kernel has then forgotten that it wanted a
+ * SIGTERM at the guardian's death. */
+void guardian_hold_on(void);

@@ -8,6 +8,7 @@
 #include "vrrpd/config.h"
 #include "vrrpd/engine.h"
 #include "vrrpd/guardian.h"
+#include "vrrpd/privileges.h"
 #include "vrrpd/reload.h"
 #include "vrrpd/version.h"
 
@@ -139,8 +140,11 @@ static int run(const char *path, struct config *c, struct guardian *g, struct er
 {
     struct loop *loop = NULL;
     struct engine *e = NULL;
-    int r = loop_new(&loop, err);
+    int r = privileges_drop(c, err);
 
+    if (g)
+        guardian_hold_on();
+    r = r ? r : loop_new(&loop, err);
     if (r)
         config_free(c);
     else

@@ -199,6 +199,7 @@ static void tell_state(struct instance *in, const struct vrrp_action *a)
     free(in->why);
     in->why = buf_take(&why);
     history_add(in->engine->history, LOG_LEVEL_NOTICE, &r);
+    engine_state_changed(in->engine);
     if (in->notify)
         notify_send(in->notify, word_of(a), in->vrrp.priority, in->why);
 }
