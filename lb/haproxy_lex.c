@@ -1,5 +1,6 @@
 #include "lb/haproxy_lex.h"
 
+#include "common/base/parse.h"
 #include "lb/haproxy_cond.h"
 
 #include <ctype.h>
@@ -160,6 +161,9 @@ static int read_words(struct lexer *x, const char *p, const char *end, struct ha
         struct buf word cleanup(buf_fini) = BUF_INIT(LINE_BYTES);
         const char *from = p;
         int err = read_word(x, &p, end, &word);
+        if (err == 0 && !parse_utf8(buf_cstr(&word)))
+            err = conf_say(x->report, CONF_ERROR, at(x, from, (size_t)(p - from)), NULL,
+                           "this text is not UTF-8");
         if (err < 0)
             return err;
         struct haproxy_word *words = reallocarray(line->words, line->count + 1, sizeof(*words));

@@ -6,6 +6,7 @@
 #include "vrrpd/keepalived_lex.h"
 
 #include "common/base/map.h"
+#include "common/base/parse.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -215,6 +216,9 @@ static int read_word(struct lexer *x, const struct line *l, size_t *pos)
     if (quote)
         return conf_say(x->report, CONF_ERROR, at_byte(x, l, start, 1), "close it on the same line",
                         "the quoted text is not closed");
+    if (!parse_utf8(buf_cstr(&word)))
+        return conf_say(x->report, CONF_ERROR, at_byte(x, l, start, i - start), NULL,
+                        "this text is not UTF-8");
     return add_word(x, buf_cstr(&word), at_byte(x, l, start, i - start));
 }
 

@@ -31,12 +31,7 @@ struct unit {
 };
 
 static const struct unit span_units[] = {
-    {"us", 1          },
-    {"ms", 1000       },
-    {"s",  1000000    },
-    {"m",  60000000   },
-    {"h",  3600000000 },
-    {"d",  86400000000},
+    {"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", 3600000000}, {"d", 86400000000},
 };
 
 static int64_t unit_factor(const char *name, const struct unit *units, size_t n)
@@ -118,6 +113,46 @@ bool parse_bool(const char *text, bool *out)
         }
     }
     return false;
+}
+
+/* Length of the sequence that begins at `p`; 0 if it is none. */
+static size_t utf8_sequence(const unsigned char *p)
+{
+    static const struct {
+        unsigned char mask, lead, second_min, second_max;
+        size_t len;
+    } rows[] = {
+        {0x80, 0x00, 0x00, 0x00, 1}, {0xff, 0xe0, 0xa0, 0xbf, 3}, {0xff, 0xed, 0x80, 0x9f, 3},
+        {0xff, 0xf0, 0x90, 0xbf, 4}, {0xff, 0xf4, 0x80, 0x8f, 4}, {0xe0, 0xc0, 0x80, 0xbf, 2},
+        {0xf0, 0xe0, 0x80, 0xbf, 3}, {0xf8, 0xf0, 0x80, 0xbf, 4},
+    };
+
+    if (*p == 0xc0 || *p == 0xc1 || *p > 0xf4)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if ((*p & rows[i].mask) != rows[i].lead)
+            continue;
+        if (rows[i].len > 1 && (p[1] < rows[i].second_min || p[1] > rows[i].second_max))
+            return 0;
+        for (size_t k = 2; k < rows[i].len; k++)
+            if ((p[k] & 0xc0) != 0x80)
+                return 0;
+        return rows[i].len;
+    }
+    return 0;
+}
+
+bool parse_utf8(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    while (*p) {
+        size_t len = utf8_sequence(p);
+        if (!len)
+            return false;
+        p += len;
+    }
+    return true;
 }
 
 const char *span_format(struct span s, char text[PARSE_SPAN_MAX])

@@ -23,6 +23,9 @@ bool parse_size(const char *text, uint64_t *out);
 /* "true", "on", "yes" and their opposites. */
 bool parse_bool(const char *text, bool *out);
 
+/* True if all of it is UTF-8 (RFC 3629: shortest form, no surrogates). */
+bool parse_utf8(const char *text);
+
 /* Writes the shortest exact form with a unit: "1s", "1500ms", "333us". Returns `text`. */
 #define PARSE_SPAN_MAX 32
 const char *span_format(struct span s, char text[PARSE_SPAN_MAX]);

@@ -18,22 +18,22 @@ START_TEST(spans_have_units_and_are_exact)
         bool ok;
         int64_t us;
     } rows[] = {
-        {"1s",                   0,       true,  1000000    },
-        {"10ms",                 0,       true,  10000      },
-        {"1.5s",                 0,       true,  1500000    },
-        {"333us",                0,       true,  333        },
-        {"2m",                   0,       true,  120000000  },
-        {"1d",                   0,       true,  86400000000},
-        {"2",                    0,       false, 0          },
-        {"2",                    1000,    true,  2000       },
-        {"2.5",                  1000000, true,  2500000    },
-        {"-1s",                  0,       false, 0          },
-        {"1.s",                  0,       false, 0          },
-        {"1 s",                  0,       false, 0          },
-        {"1parsec",              0,       false, 0          },
-        {"",                     1000,    false, 0          },
-        {"99999999999999999d",   0,       false, 0          },
-        {"9223372036854775807s", 0,       false, 0          },
+        {"1s", 0, true, 1000000},
+        {"10ms", 0, true, 10000},
+        {"1.5s", 0, true, 1500000},
+        {"333us", 0, true, 333},
+        {"2m", 0, true, 120000000},
+        {"1d", 0, true, 86400000000},
+        {"2", 0, false, 0},
+        {"2", 1000, true, 2000},
+        {"2.5", 1000000, true, 2500000},
+        {"-1s", 0, false, 0},
+        {"1.s", 0, false, 0},
+        {"1 s", 0, false, 0},
+        {"1parsec", 0, false, 0},
+        {"", 1000, false, 0},
+        {"99999999999999999d", 0, false, 0},
+        {"9223372036854775807s", 0, false, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct span s = {-7};
@@ -80,6 +80,31 @@ START_TEST(a_misspelt_word_finds_the_nearest)
     ck_assert_str_eq(parse_nearest("intreval", words, 4, sizeof(*words)), "interval");
     ck_assert_str_eq(parse_nearest("Interfaces", words, 4, sizeof(*words)), "interface");
     ck_assert_ptr_null(parse_nearest("weight", words, 4, sizeof(*words)));
+}
+END_TEST
+
+START_TEST(utf8_is_told_from_other_bytes)
+{
+    static const struct {
+        const char *text;
+        bool ok;
+    } rows[] = {
+        {"", true},
+        {"plain", true},
+        {"caf\u00e9 \u20ac \U0001f600", true},
+        {"\xef\xbf\xbf \xf4\x8f\xbf\xbf", true},
+        {"\xff", false},
+        {"\x80", false},
+        {"\xc3", false},
+        {"\xc0\xaf", false},
+        {"\xe0\x80\xaf", false},
+        {"\xed\xa0\x80", false},
+        {"\xf0\x80\x80\xaf", false},
+        {"\xf4\x90\x80\x80", false},
+        {"\xe2\x82", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        ck_assert_msg(parse_utf8(rows[i].text) == rows[i].ok, "row %zu", i);
 }
 END_TEST
 
@@ -197,16 +222,17 @@ START_TEST(timers_fire_in_order_whatever_was_armed_and_disarmed)
 END_TEST
 
 static const struct test_row rows[] = {
-    {"spans have units and are exact",               &spans_have_units_and_are_exact                      },
-    {"spans print in their largest whole unit",      &spans_are_printed_in_their_largest_whole_unit       },
-    {"sizes and numbers are strict",                 &sizes_and_numbers_are_strict                        },
-    {"a misspelt word finds the nearest",            &a_misspelt_word_finds_the_nearest                   },
-    {"addresses go to text and back",                &addresses_go_to_text_and_back                       },
-    {"addresses compare in network order",           &addresses_compare_as_unsigned_network_order_numbers },
+    {"spans have units and are exact", &spans_have_units_and_are_exact},
+    {"spans print in their largest whole unit", &spans_are_printed_in_their_largest_whole_unit},
+    {"sizes and numbers are strict", &sizes_and_numbers_are_strict},
+    {"a misspelt word finds the nearest", &a_misspelt_word_finds_the_nearest},
+    {"addresses go to text and back", &addresses_go_to_text_and_back},
+    {"addresses compare in network order", &addresses_compare_as_unsigned_network_order_numbers},
     {"a full buffer says so and keeps what it has",
-     &a_buffer_that_is_full_says_so_and_keeps_what_it_has                                                 },
-    {"a map keeps order through growth and removal", &a_map_keeps_order_through_growth_and_removal        },
-    {"timers fire in order",                         &timers_fire_in_order_whatever_was_armed_and_disarmed},
+     &a_buffer_that_is_full_says_so_and_keeps_what_it_has},
+    {"a map keeps order through growth and removal", &a_map_keeps_order_through_growth_and_removal},
+    {"timers fire in order", &timers_fire_in_order_whatever_was_armed_and_disarmed},
+    {"UTF-8 is told from other bytes", &utf8_is_told_from_other_bytes},
 };
 
 int main(void)
