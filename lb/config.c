@@ -1,6 +1,7 @@
 #include "lb/config.h"
 
 #include "lb/config_check.h"
+#include "lb/ruleset.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,8 +17,10 @@ struct config *config_from_doc(struct conf_doc *doc, bool whole, struct conf_rep
     }
     c->doc = *doc;
     *doc = (struct conf_doc){0};
-    if (whole && c->doc.root && conf_table_decode(&config_table, c->doc.root, c, r) == 0)
+    if (whole && c->doc.root && conf_table_decode(&config_table, c->doc.root, c, r) == 0) {
         config_check(c, r);
+        ruleset_compile(c, r);
+    }
     return c;
 }
 
@@ -35,6 +38,7 @@ void config_free(struct config *c)
     if (!c)
         return;
     struct conf_doc doc = c->doc;
+    ruleset_free(c->ruleset);
     conf_table_fini(&config_table, c);
     conf_doc_fini(&doc);
     free(c);

@@ -129,6 +129,17 @@ struct config_capture {
     int64_t length;
 };
 
+struct config_stick_table {
+    struct conf_obj obj;
+    int type; /* enum stick_type; 0: no table */
+    int64_t length;
+    uint64_t size;
+    struct span expire;
+    bool nopurge;
+    struct conf_strings store; /* "http_req_rate(10s)" */
+    char *peers;
+};
+
 struct config_listener {
     struct conf_obj obj;      /* name */
     int64_t id;               /* 0: the lowest free one */
@@ -139,6 +150,7 @@ struct config_listener {
     char *pool;              /* where requests go that no route takes; NULL: 503 */
     struct conf_list routes; /* struct config_route */
     struct config_rules rules;
+    struct config_stick_table table; /* its own, named like it */
 
     int64_t maxconn;   /* 0: only the top level's limit */
     int64_t backlog;   /* 0: the system's */
@@ -188,17 +200,6 @@ struct config_stick {
     char *key;       /* a sample, "src" */
     char *table;     /* name of a table; NULL: this pool's own */
     char *condition; /* NULL: always */
-};
-
-struct config_stick_table {
-    struct conf_obj obj;
-    int type; /* enum stick_type; 0: no table */
-    int64_t length;
-    uint64_t size;
-    struct span expire;
-    bool nopurge;
-    struct conf_strings store; /* "http_req_rate(10s)" */
-    char *peers;
 };
 
 struct config_sticky {
@@ -332,6 +333,8 @@ struct config_peers {
     struct conf_list tables; /* struct config_stick_table, named */
 };
 
+struct ruleset;
+
 struct config {
     struct conf_obj obj;
     char *control;
@@ -350,13 +353,15 @@ struct config {
     struct conf_list pools;     /* struct config_pool */
     struct conf_list peers;     /* struct config_peers */
 
-    struct conf_doc doc; /* the text */
+    struct ruleset *ruleset; /* all rules, compiled (ruleset.h); owned */
+    struct conf_doc doc;     /* the text */
 };
 
 extern const struct conf_table config_table;
 extern const struct conf_table config_listener_table; /* of the parts, for comparison */
 extern const struct conf_table config_pool_table;
 extern const struct conf_table config_server_table;
+extern const struct conf_table config_stick_table_table;
 extern const struct conf_table config_check_table;
 extern const struct conf_table config_timeouts_table;
 extern const struct conf_table config_forwarded_for_table;

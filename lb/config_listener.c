@@ -74,6 +74,8 @@ static const struct conf_key keys[] = {
         .max = CONFIG_RULES_MAX),
     KEY(CONF_OBJECT, rules, "rules", "what is done to requests and responses",
         .table = &config_rules_table),
+    KEY(CONF_OBJECT, table, "table", "its own stick table, for rules",
+        .table = &config_stick_table_table),
     KEY(CONF_INT, id, "id", "its number; the lowest free one if not written", .min = 1,
         .max = INT32_MAX),
     KEY(CONF_BOOL, disabled, "disabled", "is not opened"),

@@ -223,11 +223,8 @@ void ha_stick_table(struct ha *h, const struct ha_keyword *kw, struct ha_args a)
     struct conf_node *holder =
         h->pool ? conf_build_child(&h->b, h->pool, CONF_KIND_OBJECT, "sticky", at) : h->listener;
 
-    if (h->pool)
+    if (holder)
         table_params(h, a, 1, conf_build_child(&h->b, holder, CONF_KIND_OBJECT, "table", at));
-    else if (holder)
-        ha_error(h, at, "put it into a backend of its own and name that: table NAME",
-                 "a frontend has no stick-table of its own");
 }
 
 /* stick on|match|store-request|store-response KEY [table T] [if|unless ...] */

@@ -151,11 +151,14 @@ static const struct config_stick_table *config_of(const struct config *c, const 
 {
     const char *slash = strchr(name, '/');
     const struct config_pool *pool = slash ? NULL : conf_named(&c->pools, name);
+    const struct config_listener *listener = slash ? NULL : conf_named(&c->listeners, name);
     const struct config_peers *peers;
     char section[256];
 
+    if (!slash && pool && pool->sticky.table.type)
+        return &pool->sticky.table;
     if (!slash)
-        return pool && pool->sticky.table.type ? &pool->sticky.table : NULL;
+        return listener && listener->table.type ? &listener->table : NULL;
     snprintf(section, sizeof(section), "%.*s", (int)(slash - name), name);
     peers = conf_named(&c->peers, section);
     return peers ? conf_named(&peers->tables, slash + 1) : NULL;

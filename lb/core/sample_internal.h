@@ -11,8 +11,8 @@
 /* How an argument is written, by letter; behind '|' they are optional.
  *
  *     s string   n header name   i number   d delimiters (a string, not empty)   a address mask
- *     p pool   l listener   v server   t stick table   V variable   S variable or string
- *     k bytes of hexadecimal
+ *     p pool   l listener   v server   t stick table (own if left out)   T stick table   V variable
+ * S variable or string k bytes of hexadecimal
  */
 struct sample_arg {
     bool given;

@@ -136,6 +136,7 @@ static bool take(struct reader *r, char letter, struct sample_arg *a, size_t at,
     case 'l':
         return compile_name(c, PROGRAM_LISTENER, copy, at, len, &a->ref);
     case 't':
+    case 'T':
         return compile_name(c, PROGRAM_TABLE, copy, at, len, &a->ref);
     case 'v':
         return take_server(r, a, at, len);
@@ -149,13 +150,11 @@ static bool take(struct reader *r, char letter, struct sample_arg *a, size_t at,
 }
 
 /* What stands for an argument that was left out. */
-static bool leave_out(struct reader *r, char letter, struct sample_arg *a)
+static bool leave_out(struct reader *r, char letter, struct sample_arg *a, size_t at, size_t len)
 {
     *a = (struct sample_arg){.ref = EVAL_OWN, .str = TEXT("")};
-    if (letter != 't' || !r->c->own)
-        return true;
-    a->ref = program_name(r->c->program, PROGRAM_TABLE, text_of(r->c->own));
-    return a->ref != UINT_MAX;
+    return letter != 't' || !r->c->own ||
+           compile_name(r->c, PROGRAM_TABLE, text_of(r->c->own), at, len, &a->ref);
 }
 
 /* "(a,b)" by the row's letters. */
@@ -180,7 +179,7 @@ static bool read_args(struct reader *r, struct text name, const char *spec, stru
             return compile_fault(r->c, r->at + open - name.len, name.len, NULL,
                                  "%.*s needs %s in its parentheses", (int)name.len, name.at,
                                  letter_words[(unsigned char)*spec]);
-        if (!a->str.len && optional ? !leave_out(r, *spec, a)
+        if (!a->str.len && optional ? !leave_out(r, *spec, a, r->at + open - name.len, name.len)
                                     : !take(r, *spec, a, r->at + from, r->read - from))
             return false;
         more = more && next_char(r) == ',';

@@ -195,11 +195,11 @@ static bool conv_server_id(const struct conv *v, struct eval *ev, struct sample 
 /* ---- the tables ---- */
 
 #define SC(NAME, AUX)                                                                              \
-    {"sc_" NAME, "i|t", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_NUMBER},              \
-        {"sc0_" NAME, "|t", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_SC0},             \
-        {"sc1_" NAME, "|t", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_SC1},             \
+    {"sc_" NAME, "i|T", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_NUMBER},              \
+        {"sc0_" NAME, "|T", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_SC0},             \
+        {"sc1_" NAME, "|T", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_SC1},             \
     {                                                                                              \
-        "sc2_" NAME, "|t", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_SC2                \
+        "sc2_" NAME, "|T", SAMPLE_INT, NEEDS_NOTHING, fetch_tracked, (AUX) | BY_SC2                \
     }
 
 #define ALL(NAME, AUX)                                                                             \
@@ -235,10 +235,10 @@ static const struct sample_fetch rows[] = {
     ALL("bytes_out_rate", STICK_BYTES_OUT_RATE),
     {"src_updt_conn_cnt", "|t", SAMPLE_INT, NEEDS_NOTHING, fetch_src,
      STICK_CONN_CNT | RAISE | BY_SRC},
-    {"sc_tracked", "i|t", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_NUMBER},
-    {"sc0_tracked", "|t", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_SC0},
-    {"sc1_tracked", "|t", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_SC1},
-    {"sc2_tracked", "|t", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_SC2},
+    {"sc_tracked", "i|T", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_NUMBER},
+    {"sc0_tracked", "|T", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_SC0},
+    {"sc1_tracked", "|T", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_SC1},
+    {"sc2_tracked", "|T", SAMPLE_BOOL, NEEDS_NOTHING, fetch_is_tracked, BY_SC2},
     {"table_cnt", "|t", SAMPLE_INT, NEEDS_NOTHING, fetch_entries, false},
     {"table_avl", "|t", SAMPLE_INT, NEEDS_NOTHING, fetch_entries, true},
 };
