@@ -485,7 +485,7 @@ def test_virtual_mac_stays(lab):
     one, two = elected(lab, config(101, virtual_mac=True), config(100, virtual_mac=True))
     client = client_of(lab)
     assert reaches(client, ADDRESS)
-    ignored = one.node.run(["sysctl", "-n", "net.ipv4.conf.eth0.arp_ignore"]).stdout
+    ignored = one.node.run(["cat", "/proc/sys/net/ipv4/conf/eth0/arp_ignore"]).stdout
     assert ignored == "1\n"
     assert one.stop() == 0
     two.wait_state("Active")
@@ -493,4 +493,4 @@ def test_virtual_mac_stays(lab):
     assert reaches(client, ADDRESS)
     links = one.node.ip("-o", "link", "show")
     assert "macvlan" not in links and "00:00:5e" not in links, links
-    assert one.node.run(["sysctl", "-n", "net.ipv4.conf.eth0.arp_ignore"]).stdout == "0\n"
+    assert one.node.run(["cat", "/proc/sys/net/ipv4/conf/eth0/arp_ignore"]).stdout == "0\n"
