@@ -9,7 +9,7 @@ from . import sandbox
 from .network import Lab
 
 _LOG_LINES = 60  # of each process, shown when a test fails
-_SANITIZER = r"(ERROR: \w+Sanitizer|runtime error: )"
+_SANITIZER = r"((ERROR|WARNING): \w+Sanitizer|runtime error: )"
 
 
 class Skip(Exception):
