@@ -17,6 +17,9 @@
 /* How long an instance stays in fault after none of its addresses could be put in place. */
 #define ADDRESS_FAULT_S 30
 
+/* One that has just left may still have its addresses for a moment. */
+#define RIVALS_AFTER_S 2
+
 enum { MTU_UNKNOWN = 1500, ENV_TEXT = 4096 };
 
 /* ---- events ---- */
@@ -156,6 +159,51 @@ static int make_vips(struct instance *in, const struct config_instance *conf, st
             return err_set(e, -ENOMEM, "out of memory");
     }
     return 0;
+}
+
+/* ---- others who have its addresses ---- */
+
+static void on_rival(void *ctx, const struct addr *a, const uint8_t *mac)
+{
+    struct instance *in = ctx;
+    struct history_record r = {.kind = HISTORY_ADDRESS};
+    char text[ADDR_TEXT_MAX];
+
+    if (!a || in->rival.family)
+        return;
+    in->rival = *a;
+    memcpy(in->rival_mac, mac, sizeof(in->rival_mac));
+    snprintf(r.instance, sizeof(r.instance), "%s", in->name);
+    snprintf(r.text, sizeof(r.text),
+             "%s is answered for by %02x:%02x:%02x:%02x:%02x:%02x as well: another host has it",
+             addr_format(a, text), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    history_add(in->engine->history, LOG_LEVEL_WARNING, &r);
+}
+
+static void on_acd_timer(struct timer *t, struct mono now)
+{
+    struct instance *in = container_of(t, struct instance, acd_timer);
+    struct addr *addrs = calloc(in->vips.n + 1, sizeof(*addrs));
+    struct err e = {0};
+
+    in->rival = (struct addr){0};
+    for (size_t i = 0; addrs && i < in->vips.n; i++)
+        addrs[i] = in->vips.v[i].address.addr;
+    if (addrs && in->vips.n &&
+        acd_start(&in->acd, in->engine->loop, in->vips.v[0].link, addrs, in->vips.n, on_rival, in,
+                  &e) < 0)
+        log_info("instance %s: %s", in->name, e.text);
+    free(addrs);
+}
+
+void instance_look_for_rivals(struct instance *in, bool active)
+{
+    acd_stop(&in->acd);
+    in->rival = (struct addr){0};
+    if (active)
+        loop_timer_after(in->engine->loop, &in->acd_timer, span_s(RIVALS_AFTER_S));
+    else
+        loop_timer_disarm(in->engine->loop, &in->acd_timer);
 }
 
 /* ---- its interface ---- */
@@ -361,6 +409,7 @@ int instance_new(struct instance **out, struct engine *e, const struct config_in
     in->conf = conf;
     in->timer = TIMER_INIT(on_timer);
     in->address_timer = TIMER_INIT(on_address_retry);
+    in->acd_timer = TIMER_INIT(on_acd_timer);
     in->work = (struct loop_work){.fn = on_address_failed};
     in->starting = true;
     in->shown_state = vrrp_state_name(VRRP_INITIALIZE);
@@ -386,6 +435,7 @@ void instance_free(struct instance *in)
     farewell_release(in->farewell);
     loop_timer_disarm(in->engine->loop, &in->timer);
     loop_timer_disarm(in->engine->loop, &in->address_timer);
+    instance_look_for_rivals(in, false);
     if (in->address_failed)
         loop_work_cancel(in->engine->loop, &in->work);
     tracking_detach(&in->engine->tracking, &in->tracking);

@@ -13,6 +13,7 @@
 #include "vrrpd/core/vrrp.h"
 #include "vrrpd/farewell.h"
 #include "vrrpd/history.h"
+#include "vrrpd/net/acd.h"
 #include "vrrpd/net/addr.h"
 #include "vrrpd/notify.h"
 #include "vrrpd/routing.h"
@@ -57,6 +58,11 @@ struct instance {
     bool filtered;    /* packets to its addresses are dropped */
     char *fault_text; /* what is at fault, for people; NULL: nothing was */
 
+    struct acd acd; /* who else answers for its addresses */
+    struct timer acd_timer;
+    struct addr rival; /* somebody answers for this one; family 0: nobody does */
+    uint8_t rival_mac[6];
+
     uint64_t rejects[PACKET_OUTCOMES];
     uint64_t send_errors;
     uint64_t addresses_lost, addresses_restored;
@@ -83,6 +89,9 @@ void instance_fault(struct instance *in, enum vrrp_fault fault, bool set);
 
 /* Describes what instance_fault() is about to say. */
 void instance_describe_fault(struct instance *in, const char *fmt, ...) printf_like(2, 3);
+
+/* It has become Active, or is no longer: looks soon whether another host has its addresses, too. */
+void instance_look_for_rivals(struct instance *in, bool active);
 
 /* Its interface has changed. */
 void instance_link_changed(struct instance *in);

@@ -200,6 +200,7 @@ static void tell_state(struct instance *in, const struct vrrp_action *a)
     in->why = buf_take(&why);
     history_add(in->engine->history, LOG_LEVEL_NOTICE, &r);
     engine_state_changed(in->engine);
+    instance_look_for_rivals(in, a->to == VRRP_ACTIVE);
     if (in->notify)
         notify_send(in->notify, word_of(a), in->vrrp.priority, in->why);
 }

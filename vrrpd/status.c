@@ -41,6 +41,8 @@ static void take_tracker(struct status_tracker *t, const struct tracking_use *us
     t->share = share->delta;
     t->fault = share->fault;
     t->pending = pending;
+    t->swing = use->fx.on_fail.priority - use->fx.on_ok.priority;
+    t->fault_if_failed = use->fx.on_fail.fault;
 }
 
 static bool take_trackers(struct status_instance *s, const struct instance *in, struct mono now)
@@ -79,6 +81,7 @@ static void take_router(struct status_instance *s, const struct instance *in, st
     s->held_back = v->holding && now.us < v->hold_until.us;
     s->peer = v->peer;
     s->peer_ago = v->peer.addr.family ? mono_diff(now, v->peer.heard) : span_us(-1);
+    s->peer_addresses_differ = v->noted_addrs.what != 0;
     s->faults = v->faults;
     s->checksum =
         v->conf.version == 3 && v->conf.family == AF_INET ? packet_form_name(v->form) : "";
@@ -99,6 +102,8 @@ static bool take_instance(struct status_instance *s, const struct instance *in, 
     s->starting = in->starting;
     take_router(s, in, now);
     memcpy(s->rejects, in->rejects, sizeof(s->rejects));
+    s->rival = in->rival;
+    memcpy(s->rival_mac, in->rival_mac, sizeof(s->rival_mac));
     s->send_errors = in->send_errors;
     s->addresses_lost = in->addresses_lost;
     s->addresses_restored = in->addresses_restored;

@@ -30,6 +30,8 @@ struct status_tracker {
     int share;         /* what it adds to the priority now */
     bool fault;
     bool pending;
+    int swing;            /* what its failure would add, compared to it being well */
+    bool fault_if_failed; /* its failure is a fault */
 };
 
 struct status_instance {
@@ -51,6 +53,9 @@ struct status_instance {
     bool held_back;        /* it gave the addresses away and does not preempt */
     struct vrrp_peer peer; /* `heard` is a time; peer_ago says how long ago */
     struct span peer_ago;
+    bool peer_addresses_differ;
+    struct addr rival; /* another host answers for this address of ours; family 0: none */
+    uint8_t rival_mac[6];
     uint32_t faults;
     char fault_text[HISTORY_TEXT_MAX];
     const char *checksum;

@@ -1,6 +1,7 @@
 #include "vrrpd/status_render.h"
 
 #include "common/base/parse.h"
+#include "vrrpd/advice.h"
 
 #include <json.h>
 #include <stdio.h>
@@ -84,6 +85,11 @@ static void text_notify(const struct status_instance *i, struct buf *out)
         buf_printf(out, "  notify     last failure: %s\n", n->last_error);
 }
 
+static void text_advice(void *ctx, const char *sentence)
+{
+    buf_printf(ctx, "  advice     %s\n", sentence);
+}
+
 static void text_instance(const struct status_instance *i, struct buf *out)
 {
     char t[32], span[PARSE_SPAN_MAX], addr[ADDR_TEXT_MAX];
@@ -107,6 +113,7 @@ static void text_instance(const struct status_instance *i, struct buf *out)
     text_addresses(i, out);
     text_trackers(i, out);
     text_notify(i, out);
+    advice_each(i, text_advice, out);
 }
 
 void status_render_text(const struct status *s, struct buf *out)
@@ -362,6 +369,11 @@ static struct json_object *json_counters(const struct status_instance *i)
     return o;
 }
 
+static void json_advice(void *ctx, const char *sentence)
+{
+    json_object_array_add(ctx, json_object_new_string(sentence));
+}
+
 static struct json_object *json_instance(const struct status_instance *i)
 {
     struct json_object *o = json_object_new_object();
@@ -393,6 +405,9 @@ static struct json_object *json_instance(const struct status_instance *i)
     json_object_object_add(o, "peer", json_peer(i));
     json_object_object_add(o, "addresses", json_addresses(i));
     json_object_object_add(o, "trackers", json_trackers(i));
+    struct json_object *advice = json_object_new_array();
+    advice_each(i, json_advice, advice);
+    json_object_object_add(o, "advice", advice);
     json_object_object_add(o, "notify", json_notify(&i->notify));
     json_object_object_add(o, "counters", json_counters(i));
     json_object_object_add(o, "rejects", json_rejects(i->rejects));

@@ -2,6 +2,7 @@
 
 #include "common/base/conf_scalar.h"
 #include "common/base/parse.h"
+#include "vrrpd/advice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,11 @@ static void say_active(const struct status_instance *i, struct buf *out)
     buf_str(out, ".\n");
 }
 
+static void say_advice(void *ctx, const char *sentence)
+{
+    buf_printf(ctx, "%s\n", sentence);
+}
+
 static void say(const struct status_instance *i, struct buf *out)
 {
     say_state(i, out);
@@ -132,6 +138,7 @@ static void say(const struct status_instance *i, struct buf *out)
         say_backup(i, out);
     else if (strcmp(i->state, "Active") == 0)
         say_active(i, out);
+    advice_each(i, say_advice, out);
     if (i->group[0])
         buf_printf(out, "It belongs to group %s: its members are Active together or not at all.\n",
                    i->group);
