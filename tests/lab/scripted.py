@@ -13,6 +13,8 @@ END = b"<end>"    # the other side has closed
 OPEN = b"<open>"  # it has not, after a while
 RESET = b"<reset>"
 
+FIRST_WAIT = 3  # for the first byte of an answer: a busy machine may take that long
+
 
 class Scripted:
     """Each connection is handed to `script(connection)`, in a thread of its own."""
@@ -114,16 +116,18 @@ def dial(node, where):
     return sock
 
 
-def receive(sock, wait=0.3, until=None):
-    """All that comes, and how it ended; with `until`, only up to these bytes."""
+def receive(sock, wait=0.3, until=None, first=None):
+    """All that comes, and how it ended; with `until`, only up to these bytes. It is over when
+    nothing has come for `wait` seconds, or nothing at all for `first`."""
     got = b""
-    sock.settimeout(wait)
+    sock.settimeout(first or wait)
     try:
         while until is None or until not in got:
             data = sock.recv(65536)
             if not data:
                 return got + END
             got += data
+            sock.settimeout(wait)
         return got
     except socket.timeout:
         return got + OPEN
@@ -140,4 +144,4 @@ def talk(node, where, *pieces, wait=0.3, shut=False, pause=0.05):
             sock.sendall(piece)
         if shut:
             sock.shutdown(socket.SHUT_WR)
-        return receive(sock, wait)
+        return receive(sock, wait, first=max(wait, FIRST_WAIT))
