@@ -4,8 +4,25 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#define FLAT_MAX 2048
+
+/* recv() and send() are cancellation points, which costs two locked operations a call as soon as a
+ * process has threads; nobody is cancelled here. */
+static ssize_t receive(int fd, void *data, size_t len)
+{
+    return syscall(SYS_recvfrom, fd, data, len, 0, NULL, NULL);
+}
+
+static ssize_t transmit(int fd, const void *data, size_t len, bool more)
+{
+    return syscall(SYS_sendto, fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0),
+                   NULL, 0);
+}
 
 static void on_event(struct loop_io *io, uint32_t events)
 {
@@ -83,7 +100,7 @@ ssize_t conn_read(struct conn *c, void *data, size_t len)
         conn_watch(c);
         return 0;
     }
-    ssize_t n = recv(c->io.fd, data, len, 0);
+    ssize_t n = receive(c->io.fd, data, len);
     if (n < 0)
         return fault(c, &c->readable);
     if (n == 0) {
@@ -95,9 +112,30 @@ ssize_t conn_read(struct conn *c, void *data, size_t len)
     return n;
 }
 
+/* Small pieces cost less put together here than taken apart by the kernel. */
+static ssize_t write_flat(struct conn *c, const struct iovec *iov, size_t n, bool more)
+{
+    char flat[FLAT_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        memcpy(flat + len, iov[i].iov_base, iov[i].iov_len);
+        len += iov[i].iov_len;
+    }
+    return conn_write(c, flat, len, more);
+}
+
 ssize_t conn_writev(struct conn *c, struct iovec *iov, size_t n, bool more)
 {
     struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
+    size_t total = 0;
+
+    for (size_t i = 0; i < n; i++)
+        total += iov[i].iov_len;
+    if (n == 1)
+        return conn_write(c, iov->iov_base, iov->iov_len, more);
+    if (total <= FLAT_MAX)
+        return write_flat(c, iov, n, more);
 
     if (c->broken || c->shut)
         return -1;
@@ -117,7 +155,7 @@ ssize_t conn_write(struct conn *c, const void *data, size_t len, bool more)
         conn_watch(c);
         return 0;
     }
-    ssize_t sent = send(c->io.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
+    ssize_t sent = transmit(c->io.fd, data, len, more);
     return sent < 0 ? fault(c, &c->writable) : sent;
 }
 

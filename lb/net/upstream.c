@@ -190,7 +190,7 @@ static int start_connect(const struct plan_pool *p, const struct server *s,
     struct addr_port at = server_address(s);
     const struct config_server *c = p->special ? config_of(p, s) : NULL;
     socklen_t len = addr_to_sockaddr(&at.addr, port_of(&at, c, client), &sa);
-    int on = 1, fd;
+    int on = 1, off = 0, fd;
 
     if (!len) {
         errno = EHOSTUNREACH; /* its name has not been resolved */
@@ -200,6 +200,8 @@ static int start_connect(const struct plan_pool *p, const struct server *s,
     if (fd < 0)
         return -1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (p->mode == CONFIG_MODE_HTTP) /* the request follows at once, and can carry the ACK */
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
     if (!c || set_source(fd, c) == 0) {
         *connected = connect(fd, (struct sockaddr *)&sa, len) == 0;
         if (*connected || errno == EINPROGRESS)

@@ -112,7 +112,7 @@ static void took(struct flow *f, struct buffers *pool, size_t n)
 }
 
 bool flow_head(struct flow *f, struct buffers *pool, struct conn *to, struct iovec *iov, size_t n,
-               uint32_t head_len)
+               uint32_t head_len, bool more)
 {
     size_t head = 0, total, pieces = n;
     ssize_t sent = 0;
@@ -123,7 +123,7 @@ bool flow_head(struct flow *f, struct buffers *pool, struct conn *to, struct iov
     if (f->ready)
         iov[pieces++] = (struct iovec){f->buf->data + f->buf->at + head_len, f->ready};
     if (!f->spill)
-        sent = conn_writev(to, iov, pieces, false);
+        sent = conn_writev(to, iov, pieces, more);
     if (sent < 0)
         return false;
     f->sent += (uint64_t)sent;

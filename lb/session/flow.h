@@ -47,9 +47,9 @@ enum flow_result flow_follow(struct flow *f);
 
 /* Sends a head of `n` pieces and what is ready of the body behind it; what does not fit is spilled.
  * False if `to` is gone or there is no memory. The head's own bytes are at buf->at up to `head_len`
- * and are passed over. */
+ * and are passed over. `more`: more is written, or the connection ended, at once. */
 bool flow_head(struct flow *f, struct buffers *pool, struct conn *to, struct iovec *iov, size_t n,
-               uint32_t head_len);
+               uint32_t head_len, bool more);
 
 /* Adds bytes that go out before everything else. False without memory. */
 bool flow_spill(struct flow *f, struct buffers *pool, const void *data, size_t len);

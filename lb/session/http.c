@@ -381,6 +381,14 @@ static void next_request(struct client *c, struct buffer *rest, struct span keep
     http_later(x);
 }
 
+/* Shut first: the end goes out with what still waits to be sent (http_response.c), while close()
+ * alone would throw that away if the client had sent something that nobody reads. */
+static void say_goodbye(struct client *c)
+{
+    conn_shut(&c->conn);
+    client_free(c);
+}
+
 void http_finish(struct exchange *x)
 {
     struct client *c = x->client;
@@ -398,7 +406,7 @@ void http_finish(struct exchange *x)
     else if (linger)
         drain(c);
     else
-        client_free(c);
+        say_goodbye(c);
 }
 
 enum http_step http_abort(struct exchange *x, char by, char when)

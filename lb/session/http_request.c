@@ -203,7 +203,7 @@ enum http_step http_send(struct exchange *x)
     x->response = RESPONSE_HEAD;
     x->request = REQUEST_BODY;
     if (!attempt_hello(&x->to, f) ||
-        !flow_head(f, &x->w->buffers, &x->to.sc->conn, x->w->scratch->iov, n, x->head_len))
+        !flow_head(f, &x->w->buffers, &x->to.sc->conn, x->w->scratch->iov, n, x->head_len, false))
         return http_retry(x);
     return HTTP_MORE;
 }

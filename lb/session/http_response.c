@@ -25,9 +25,13 @@ static void release_server(struct exchange *x, uint32_t passed)
 {
     const struct flow *f = &x->down;
     bool more = buffer_len(f->buf) > f->ready + passed; /* it says more than it was asked */
+    bool keep = x->server_keep && !more;
 
-    if (x->to.sc && f->ended && x->request == REQUEST_DONE)
-        attempt_release(&x->to, x->server_keep && !more);
+    if (!x->to.sc || !f->ended || x->request != REQUEST_DONE)
+        return;
+    if (!keep) /* nothing is under way, and a port that waits for a minute is a port less */
+        conn_reset_on_close(&x->to.sc->conn);
+    attempt_release(&x->to, keep);
 }
 
 /* ---- the head ---- */
@@ -77,13 +81,21 @@ static size_t patch(struct exchange *x, const char *buf)
     return rewrite_iov(&s->rewrite, s->iov, REWRITE_IOV_MAX);
 }
 
-static bool send_head(struct exchange *x)
+/* `more`: something else follows at once, be it the end of the connection. */
+static bool send_head(struct exchange *x, bool more)
 {
     struct buffer *b = x->down.buf;
     size_t n = patch(x, b->data + b->at);
 
     return n && flow_head(&x->down, &x->w->buffers, &x->client->conn, x->w->scratch->iov, n,
-                          x->w->scratch->head.len);
+                          x->w->scratch->head.len, more);
+}
+
+/* The answer is whole and the connection ends behind it: then the end goes out in the answer's last
+ * packet. */
+static bool says_end(const struct exchange *x)
+{
+    return x->down.ended && x->request == REQUEST_DONE && !x->client_keep;
 }
 
 /* 100, 103 and the like: passed on, and the real one awaited. HTTP/1.0 does not know them. */
@@ -94,7 +106,7 @@ static enum http_step interim(struct exchange *x)
     f->ended = true; /* no body */
     if (!x->minor)
         f->buf->at += x->w->scratch->head.len;
-    else if (!send_head(x))
+    else if (!send_head(x, false))
         return http_abort(x, 'C', 'H');
     f->ended = false;
     x->scan = (struct http1_scan){0};
@@ -125,14 +137,14 @@ static enum http_step final(struct exchange *x)
         return http_answer(x, 502, 'P', 'H');
     x->response = RESPONSE_BODY;
     x->client_seen = worker_now(x->w);
-    release_server(x, head->len);
-    if (!send_head(x)) {
-        if (rewrite_lost(&x->w->scratch->rewrite)) {
-            x->response = RESPONSE_HEAD;
-            return http_answer(x, 502, 'P', 'H');
-        }
-        return http_abort(x, 'C', 'D');
+    bool sent = send_head(x, says_end(x));
+    if (!sent && rewrite_lost(&x->w->scratch->rewrite)) {
+        x->response = RESPONSE_HEAD;
+        return http_answer(x, 502, 'P', 'H');
     }
+    release_server(x, sent ? 0 : head->len);
+    if (!sent)
+        return http_abort(x, 'C', 'D');
     x->replay = x->up.keep = false; /* answered: it will not be sent again */
     if (x->request == REQUEST_DONE && x->up.buf && !buffer_len(x->up.buf))
         flow_fini(&x->up, &x->w->buffers);

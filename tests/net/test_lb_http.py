@@ -7,6 +7,7 @@ import time
 from lab import wait_until
 from lab.scripted import END, OPEN, RESET, Scripted, dial, receive, replies, talk
 from lab.tandem import Lb
+from lab.wire import Capture
 
 FRONT = "10.77.0.11"
 WEB = "10.77.0.21"
@@ -322,8 +323,10 @@ def test_post_is_not_repeated(lab):
 def test_pool_is_shared(lab):
     """many clients share few server connections, and idle ones are closed in time"""
     stage = Stage(lab, replies(OK), pool={"idle": "300ms"})
-    for _ in range(20):
-        assert stage.talk(GET, wait=0.02) == OK + OPEN
+    with dial(stage.client, WHERE) as sock:
+        for _ in range(20):
+            sock.sendall(GET)
+            assert receive(sock, wait=5, until=OK) == OK
     assert stage.web.connections == 1
     time.sleep(0.6)
     assert stage.talk(GET) == OK + OPEN
@@ -519,3 +522,45 @@ def test_reset_is_passed_on(lab):
         connection.reset()
     stage = Stage(lab, script)
     assert stage.talk(GET, wait=2).endswith(b"half" + RESET)
+
+
+# --- ends ---
+
+
+CLOSE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+CLOSED = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nconnection: close\r\n\r\nhi"
+
+
+def test_end_with_answer(lab):
+    """the end of a connection travels in the last packet of its last answer"""
+    stage = Stage(lab, replies(OK))
+    with Capture(stage.client) as wire:
+        assert stage.talk(CLOSE) == CLOSED + END
+        last = [frame.payload for frame in wire.read()
+                if frame.source == FRONT and frame.payload.endswith(CLOSED)]
+    fin = 1
+    assert last and last[0][13] & fin, last
+
+
+def test_unread_bytes(lab):
+    """an answer arrives whole although the client has sent more than anybody will read"""
+    def script(connection):
+        connection.head()
+        time.sleep(0.2)
+        connection.send(OK)
+    stage = Stage(lab, script)
+    for more in (b"\r\n", GET):
+        got = stage.talk(CLOSE, more)
+        assert got in (CLOSED + END, CLOSED + RESET), got
+
+
+def test_no_ports_wait(lab):
+    """a server connection that lb ends leaves no port behind that waits for a minute"""
+    stage = Stage(lab, replies(OK), pool={"connection": "server-close"})
+    with dial(stage.client, WHERE) as sock:
+        for _ in range(20):
+            sock.sendall(GET)
+            assert receive(sock, wait=5, until=OK) == OK
+    with open(f"/proc/{stage.node.init_pid}/net/sockstat", encoding="ascii") as file:
+        assert " tw 0 " in file.read()
+    assert stage.web.connections == 20
