@@ -150,19 +150,16 @@ static int check_track(const struct config *c, const struct config_track *t, boo
 
 static bool moves_priority(const struct config_track *t)
 {
-    return t->on_fail.priority || t->on_ok.priority || t->file;
+    return t->on_fail.priority || t->on_ok.priority;
 }
 
-static int check_instance_tracks(const struct config *c, const struct config_instance *in,
-                                 struct conf_report *r)
+/* Weights that cannot do what they are for; one sentence an instance is enough. */
+static void check_weights(const struct config *c, const struct config_instance *in,
+                          struct conf_report *r)
 {
-    int result = 0;
-
     for (size_t i = 0; i < in->track.n; i++) {
-        const struct config_track *t = in->track.v[i];
-        int err = check_track(c, t, false, r);
-        result = err < 0 ? err : result;
-        if (err < 0 || !moves_priority(config_track_of(c, t)))
+        const struct config_track *t = in->track.v[i], *watched = config_track_of(c, t);
+        if (!watched || !(moves_priority(t) || watched->file))
             continue;
         if (in->priority == 255)
             conf_say(r, CONF_WARNING, conf_at(t, NULL), "use \"on_fail\": \"fault\"",
@@ -174,7 +171,22 @@ static int check_instance_tracks(const struct config *c, const struct config_ins
                      "with \"preempt\" false on the other node, a lower priority from \"%s\" "
                      "moves nothing",
                      t->obj.name);
+        else
+            continue;
+        return;
     }
+}
+
+static int check_instance_tracks(const struct config *c, const struct config_instance *in,
+                                 struct conf_report *r)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < in->track.n; i++) {
+        int err = check_track(c, in->track.v[i], false, r);
+        result = err < 0 ? err : result;
+    }
+    check_weights(c, in, r);
     return result;
 }
 
