@@ -96,7 +96,7 @@ static void check_doubles(const struct config *c, size_t index, struct conf_repo
 static void check_pool_of(const struct config *c, const struct config_listener *l, const void *obj,
                           const char *name, struct conf_report *r)
 {
-    if (!name || !known(r, obj, "pool", "no such pool:", &c->pools, name))
+    if (!name || strstr(name, "%[") || !known(r, obj, "pool", "no such pool:", &c->pools, name))
         return;
     const struct config_pool *p = conf_named(&c->pools, name);
     if (l->mode == CONFIG_MODE_HTTP && p->mode != l->mode)

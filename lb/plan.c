@@ -159,7 +159,7 @@ static int make(struct plan *p, struct err *e)
         err = make_pool(p, &p->pools[p->n_pools++], c->pools.v[i], e);
     for (size_t i = 0; i < c->listeners.n && err == 0; i++)
         err = make_listener(p, &p->listeners[p->n_listeners++], c->listeners.v[i], e);
-    return err;
+    return err < 0 ? err : plan_rules_make(p);
 }
 
 struct plan *plan_new(struct config *c, unsigned workers, struct err *e)
@@ -196,6 +196,7 @@ static void free_listener(struct plan_listener *l)
         binding_unref(l->bindings[i]);
     free(l->bindings);
     listener_unref(l->listener);
+    table_unref(l->table);
     free(l->forward.except);
     free_answers(&l->answers);
 }
@@ -227,6 +228,7 @@ void plan_unref(struct plan *p)
         free_listener(&p->listeners[i]);
     for (size_t i = 0; i < p->n_pools; i++)
         free_pool(&p->pools[i]);
+    plan_rules_fini(p);
     free(p->listeners);
     free(p->pools);
     free(p->lanes);

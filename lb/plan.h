@@ -15,6 +15,7 @@
 #include "lb/core/cookie.h"
 #include "lb/core/pool.h"
 #include "lb/net/listener.h"
+#include "lb/ruleset.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -47,6 +48,7 @@ struct table;
 struct plan_stick {
     enum config_stick_what what;
     struct table *table; /* held */
+    const struct ruleset_stick *rule;
 };
 
 struct plan_pool {
@@ -62,6 +64,9 @@ struct plan_pool {
     struct table *table; /* its own stick table, held; NULL: none */
     struct plan_stick *sticks;
     size_t n_sticks;
+    bool stick_source; /* all of them look at the client's address alone, always */
+    const struct ruleset_pool *rules;
+    bool ruled;   /* they have something to say */
     bool special; /* a server has a source, a PROXY header, or no port of its own */
     bool has_cookie;
     struct cookie_conf cookie;
@@ -80,7 +85,21 @@ struct plan_listener {
     struct plan_forward forward;
     struct plan_answers answers;
     const struct plan_pool *pool; /* NULL: none */
-    uint64_t sinks;               /* where access lines go: bits of log_sinks.h; 0: nowhere */
+    struct table *table;          /* its own stick table, held; NULL: none */
+    const struct ruleset_listener *rules;
+    bool ruled;     /* they have something to say */
+    uint64_t sinks; /* where access lines go: bits of log_sinks.h; 0: nowhere */
+};
+
+/* What the rules name by number (program.h). */
+struct plan_named {
+    const struct plan_pool **pools;
+    const struct plan_listener **listeners;
+    struct plan_server {
+        const struct plan_pool *pool;
+        const char *name;
+    } * servers;
+    struct table **tables; /* held */
 };
 
 struct plan_lane {
@@ -95,6 +114,7 @@ struct plan {
     size_t n_listeners;
     struct plan_pool *pools;
     size_t n_pools;
+    struct plan_named named;
     struct plan_lane *lanes; /* [workers] */
 };
 
@@ -108,3 +128,7 @@ void plan_unref(struct plan *p); /* any thread; NULL-safe */
 /* NULL if there is none. */
 struct plan_pool *plan_pool(const struct plan *p, const char *name);
 struct plan_listener *plan_listener(const struct plan *p, const char *name);
+
+/* For plan.c: looks at the rules. -ENOMEM. */
+int plan_rules_make(struct plan *p);
+void plan_rules_fini(struct plan *p);

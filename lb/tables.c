@@ -188,9 +188,7 @@ static int open_rules(struct tables *ts, struct plan *p, struct plan_pool *pool,
         struct plan_stick *s = &pool->sticks[pool->n_sticks++];
         s->what = (enum config_stick_what)c->what;
         err = open_table(ts, p, c->table ? c->table : pool->conf->obj.name, &s->table, e);
-        if (err == 0 && (strcmp(c->key, "src") != 0 || c->condition))
-            err = err_set(e, -EINVAL, "pool %s: a stick rule takes \"src\" and no condition",
-                          pool->conf->obj.name);
+        s->rule = &pool->rules->sticks[i];
     }
     return err;
 }
@@ -214,6 +212,17 @@ static int open_shared(struct tables *ts, const struct plan *p, struct err *e)
     return 0;
 }
 
+/* Those that rules name by number. */
+static int open_named(struct tables *ts, struct plan *p, struct err *e)
+{
+    const struct program_names *names = &p->config->ruleset->program->names[PROGRAM_TABLE];
+    int err = 0;
+
+    for (size_t i = 0; i < names->n && err == 0; i++)
+        err = open_table(ts, p, names->v[i].at, &p->named.tables[i], e);
+    return err;
+}
+
 int tables_open(struct tables *ts, struct plan *p, struct err *e)
 {
     int err = open_shared(ts, p, e);
@@ -225,7 +234,13 @@ int tables_open(struct tables *ts, struct plan *p, struct err *e)
         if (err == 0)
             err = open_rules(ts, p, pool, e);
     }
-    return err;
+    for (size_t i = 0; i < p->n_listeners && err == 0; i++) {
+        struct plan_listener *l = &p->listeners[i];
+        const char *name = l->conf->obj.name;
+        if (l->conf->table.type && !conf_named(&p->config->pools, name))
+            err = open_table(ts, p, name, &l->table, e);
+    }
+    return err < 0 ? err : open_named(ts, p, e);
 }
 
 void tables_discard(struct tables *ts)

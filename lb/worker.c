@@ -9,12 +9,14 @@
 #include "lb/net/upstream.h"
 #include "lb/session/attempt.h"
 #include "lb/session/http.h"
+#include "lb/session/rule_context.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ACCEPT_MAX   64           /* connections a turn */
@@ -483,6 +485,7 @@ static void free_worker(struct worker *w)
     buffers_fini(&w->buffers);
     loop_free(w->loop);
     free(w->upstreams);
+    rule_kit_free(w->kit);
     free(w->scratch);
     free(w);
 }
@@ -502,7 +505,9 @@ static int new_worker(struct workers *all, unsigned index, uint32_t buffer, stru
     list_init(&w->clients);
     buffers_init(&w->buffers, buffer);
     w->scratch = malloc(sizeof(*w->scratch));
-    if (!w->scratch)
+    w->kit =
+        rule_kit_new(((uint64_t)index << 32) ^ (uint64_t)getpid() ^ (uint64_t)time(NULL) << 16);
+    if (!w->scratch || !w->kit)
         return err_set(e, -ENOMEM, "out of memory");
     return loop_new(&w->loop, e);
 }

@@ -16,6 +16,7 @@
 
 struct access_lane;
 struct exchange;
+struct rule_kit;
 struct upstream;
 
 /* What all workers of an engine share. */
@@ -68,6 +69,7 @@ struct worker {
     unsigned n_free_exchanges;
     struct access_lane *log;
     struct scratch *scratch;
+    struct rule_kit *kit;
     bool stopping;
 };
 

@@ -5,6 +5,7 @@
 
 #include "lb/core/proxy_proto.h"
 #include "lb/session/http.h"
+#include "lb/session/rule_context.h"
 #include "lb/session/tcp.h"
 #include "lb/worker.h"
 
@@ -17,7 +18,7 @@ static void start_session(struct client *c)
 {
     const struct plan_listener *front = c->acceptor->front;
 
-    if (!front)
+    if (!front || !rule_connection(c, front->plan, front))
         client_free(c);
     else if (front->mode == CONFIG_MODE_HTTP)
         http_client(c);
@@ -135,6 +136,7 @@ void client_free(struct client *c)
     w->n_clients--;
     atomic_fetch_sub_explicit(&a->listener->conns, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->all->conns, 1, memory_order_relaxed);
+    rule_keep_free(c);
     free(c->local);
     free(c);
     acceptor_unuse(a);

@@ -8,6 +8,7 @@
 #include "lb/net/conn.h"
 
 struct acceptor;
+struct rule_keep;
 
 struct client {
     struct conn conn;
@@ -17,6 +18,7 @@ struct client {
     struct mono since;       /* accepted */
     struct addr_port peer;   /* of family 0: a unix socket */
     struct addr_port *local; /* where it says it connected to, by a PROXY header; else NULL */
+    struct rule_keep *rules; /* what rules keep between requests; else NULL */
     uint32_t requests;
 };
 

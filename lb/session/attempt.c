@@ -61,7 +61,7 @@ int attempt_begin(struct attempt *a, const struct plan_pool *pool, struct server
     if (!a->up)
         return -ENOMEM;
     if (!want && pool->n_sticks)
-        want = sticky_find(pool, balancer_members(a->up->balancer), a->client, now_of(a));
+        want = sticky_find(pool, balancer_members(a->up->balancer), a->client, a->keys, now_of(a));
     a->want = want ? server_ref(want) : NULL;
     a->state = ATTEMPT_IDLE;
     note_session(pool_counts(a), now_of(a));
@@ -152,7 +152,7 @@ static enum attempt_result stands(struct attempt *a)
     a->connected_at = now_of(a);
     observe(worker_of(a), a->server, false, true);
     if (a->pool->n_sticks)
-        sticky_store(a->pool, a->server, a->client, now_of(a), false);
+        sticky_store(a->pool, a->server, a->client, a->keys, now_of(a), false);
     return ATTEMPT_DONE;
 }
 

@@ -38,6 +38,7 @@ enum attempt_result {
 
 struct attempt;
 struct flow;
+struct sticky_keys;
 
 struct attempt_ops {
     /* What the algorithm may look at. */
@@ -56,12 +57,13 @@ struct attempt {
 
     uint8_t state; /* enum attempt_state */
     bool may_reuse;
-    bool reused;           /* `sc` has carried requests before */
-    bool moved;            /* whom the client wanted did not take it */
-    bool has_slot;         /* of `server` */
-    bool redispatched;     /* a try went to another server than the first */
-    struct server *want;   /* named by cookie or stick entry, held; NULL: nobody */
-    struct server *server; /* held with a slot; NULL: none */
+    bool reused;                    /* `sc` has carried requests before */
+    bool moved;                     /* whom the client wanted did not take it */
+    bool has_slot;                  /* of `server` */
+    bool redispatched;              /* a try went to another server than the first */
+    const struct sticky_keys *keys; /* of the pool's stick rules; NULL: the address */
+    struct server *want;            /* named by cookie or stick entry, held; NULL: nobody */
+    struct server *server;          /* held with a slot; NULL: none */
     struct server_conn *sc;
     struct queue_entry wait;
     struct balance_exclude exclude;

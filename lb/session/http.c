@@ -30,8 +30,9 @@ static enum http_step finish_step(struct exchange *x)
 }
 
 static step_fn *const request_steps[REQUEST_STATES] = {
-    [REQUEST_HEAD] = http_read_head, [REQUEST_SERVER] = http_get_server, [REQUEST_SEND] = http_send,
-    [REQUEST_BODY] = http_send_body, [REQUEST_DONE] = wait_step,
+    [REQUEST_HEAD] = http_read_head,    [REQUEST_TARPIT] = wait_step,
+    [REQUEST_SERVER] = http_get_server, [REQUEST_SEND] = http_send,
+    [REQUEST_BODY] = http_send_body,    [REQUEST_DONE] = wait_step,
 };
 
 static step_fn *const response_steps[RESPONSE_STATES] = {
@@ -47,7 +48,7 @@ static struct mono client_deadline(const struct exchange *x)
 {
     const struct config_timeouts *t = &x->front->t;
 
-    if (x->request == REQUEST_HEAD)
+    if (x->request <= REQUEST_TARPIT)
         return x->deadline;
     if (x->request == REQUEST_SERVER && x->to.state != ATTEMPT_CONNECTING)
         return x->to.deadline; /* in the queue, or between two tries */
@@ -111,6 +112,8 @@ static char stage(const struct exchange *x)
         return 'D';
     if (x->response == RESPONSE_HEAD)
         return 'H';
+    if (x->request == REQUEST_TARPIT)
+        return 'T';
     if (x->request != REQUEST_SERVER)
         return 'R';
     return x->to.state == ATTEMPT_QUEUED ? 'Q' : 'C';
@@ -144,6 +147,8 @@ static enum http_step client_timed_out(struct exchange *x)
         return http_abort(x, 'c', 'R'); /* idle: it asked for nothing */
     if (x->request == REQUEST_HEAD)
         return http_answer(x, 408, 'c', 'R');
+    if (x->request == REQUEST_TARPIT)
+        return http_tarpit_over(x);
     if (x->request == REQUEST_SERVER)
         return HTTP_MORE; /* the attempt looks at the clock */
     if (x->request == REQUEST_BODY && x->response < RESPONSE_BODY)
@@ -239,6 +244,7 @@ static void end(struct exchange *x)
     loop_work_cancel(w->loop, &x->again);
     flow_fini(&x->up, &w->buffers);
     flow_fini(&x->down, &w->buffers);
+    rule_context_free(x->rules, x->log.status, x->up.sent, x->down.sent);
     x->client->session = NULL;
     worker_release_plan(w, x->plan);
     give(w, x);
@@ -251,6 +257,7 @@ enum http_step http_become_tunnel(struct exchange *x)
     if (!tcp_take_over(x))
         return http_abort(x, 'R', 'D');
     loop_work_cancel(w->loop, &x->again);
+    rule_context_free(x->rules, x->log.status, x->up.sent, x->down.sent);
     give(w, x);
     return HTTP_GONE;
 }

@@ -12,6 +12,7 @@
 #include "lb/net/client.h"
 #include "lb/session/attempt.h"
 #include "lb/session/flow.h"
+#include "lb/session/rule_context.h"
 #include "lb/worker.h"
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@ void http_stop(struct client *c);
 
 enum request_state {
     REQUEST_HEAD,   /* its head is being read */
+    REQUEST_TARPIT, /* a rule lets it wait for its refusal */
     REQUEST_SERVER, /* it is on its way to a server (attempt.h) */
     REQUEST_SEND,   /* the head goes to the server */
     REQUEST_BODY,   /* the body follows */
@@ -54,6 +56,7 @@ struct exchange {
     struct plan *plan; /* in use */
     const struct plan_listener *front;
     const struct plan_pool *back; /* NULL: not known yet, or none */
+    struct rule_context *rules;   /* NULL: none apply */
     struct attempt to;            /* its server and the connection to it */
 
     uint8_t request;  /* enum request_state */
@@ -109,6 +112,9 @@ enum http_step http_answer(struct exchange *x, uint16_t status, char by, char wh
 enum http_step http_answer_with(struct exchange *x, uint16_t status, const char *data, size_t len,
                                 bool keep);
 
+/* The answer that a rule has put together. */
+enum http_step http_answer_rule(struct exchange *x, const struct rule_outcome *out, char when);
+
 /* Ends without an answer (or in the middle of one): both connections go. */
 enum http_step http_abort(struct exchange *x, char by, char when);
 
@@ -129,6 +135,32 @@ enum http_step http_send_own(struct exchange *x);
 
 /* 101, or 2xx to CONNECT: from here on it is bytes both ways (tcp.h). */
 enum http_step http_become_tunnel(struct exchange *x);
+
+/* The head of the request as it goes on: as it came, or as rules have made it. */
+const char *http_request_head(const struct exchange *x);
+
+/* Rules of the listener, then of the pool; false: they have ended it, with `*step`. */
+bool http_rules_front(struct exchange *x, enum http_step *step);
+bool http_rules_back(struct exchange *x, enum http_step *step);
+
+/* Where the routes send it; NULL: nowhere. */
+const struct plan_pool *http_rules_pool(struct exchange *x);
+
+bool http_rules_monitor_fails(struct exchange *x);
+
+/* Those for the response at `*buf`, which is in the scratch, too; `*buf` becomes what they have
+ * made of it. False: they have answered instead. */
+bool http_rules_response(struct exchange *x, const char **buf, enum http_step *step);
+
+/* Those that come last. The patched response in the scratch is patched further; false if that can't
+ * be done. The same for an answer made here: its new length in `out`, 0 if it can't. */
+bool http_rules_are_after(const struct exchange *x);
+bool http_rules_after(struct exchange *x);
+size_t http_rules_after_answer(struct exchange *x, const char *data, size_t len, char *out,
+                               size_t cap);
+
+/* The client has waited long enough. */
+enum http_step http_tarpit_over(struct exchange *x);
 
 /* Makes w->scratch->head the request's again, while its head is in its buffer. */
 void http_own_scratch(struct exchange *x);

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-struct text {
+#define AFTER_ROOM 8192 /* what rules may add to an answer */
+
+struct page {
     uint16_t status;
     const char *phrase, *body;
 };
 
-static const struct text texts[] = {
+static const struct page pages[] = {
     {200, "OK", "Service ready."},
     {400, "Bad request", "Your browser sent an invalid request."},
     {401, "Unauthorized", "You need a valid user and password to access this content."},
@@ -40,14 +42,14 @@ static const struct text texts[] = {
     {505, "HTTP Version Not Supported", "The protocol version is not supported."},
 };
 
-static const struct text *text_of(uint16_t status)
+static const struct page *page_of(uint16_t status)
 {
-    static const struct text unknown = {500, "Internal Server Error",
+    static const struct page unknown = {500, "Internal Server Error",
                                         "An internal server error occurred."};
 
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].status == status)
-            return &texts[i];
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+        if (pages[i].status == status)
+            return &pages[i];
     return &unknown;
 }
 
@@ -76,9 +78,16 @@ static void pass_over_request(struct exchange *x)
     x->up.ready = 0;
 }
 
+static const char *connection_line(const struct exchange *x)
+{
+    if (!x->client_keep)
+        return "connection: close\r\n";
+    return x->minor ? "" : "connection: keep-alive\r\n";
+}
+
 static size_t built_in(const struct exchange *x, uint16_t status, char *out, size_t cap)
 {
-    const struct text *t = text_of(status);
+    const struct page *t = page_of(status);
     bool to_head = x->method == HTTP1_HEAD;
     char body[512];
     int len = snprintf(body, sizeof(body), "<html><body><h1>%u %s</h1>\n%s\n</body></html>\n",
@@ -86,13 +95,21 @@ static size_t built_in(const struct exchange *x, uint16_t status, char *out, siz
     int n = snprintf(out, cap,
                      "HTTP/1.1 %u %s\r\ncontent-length: %d\r\ncache-control: no-cache\r\n"
                      "content-type: text/html\r\n%s\r\n%s",
-                     t->status, t->phrase, len,
-                     !x->client_keep ? "connection: close\r\n"
-                     : x->minor      ? ""
-                                     : "connection: keep-alive\r\n",
-                     to_head ? "" : body);
+                     t->status, t->phrase, len, connection_line(x), to_head ? "" : body);
 
     return (size_t)n;
+}
+
+/* The answer as the rules that come last have it; as it was, if it can't be changed. */
+static const char *after(struct exchange *x, const char *data, size_t *len)
+{
+    size_t cap = *len + AFTER_ROOM, n;
+    char *out = arena_bytes(&x->rules->keep, cap);
+
+    if (!out || !(n = http_rules_after_answer(x, data, *len, out, cap)))
+        return data;
+    *len = n;
+    return out;
 }
 
 enum http_step http_answer_with(struct exchange *x, uint16_t status, const char *data, size_t len,
@@ -111,6 +128,8 @@ enum http_step http_answer_with(struct exchange *x, uint16_t status, const char 
     x->request = REQUEST_DONE;
     x->response = RESPONSE_BODY;
     x->client_seen = worker_now(x->w);
+    if (len && http_rules_are_after(x))
+        data = after(x, data, &len);
     if (len && !flow_spill(&x->down, pool, data, len))
         return http_abort(x, 'R', 'D');
     return HTTP_MORE;
@@ -130,6 +149,29 @@ enum http_step http_answer(struct exchange *x, uint16_t status, char by, char wh
         return http_answer_with(x, status, own->data, own->len, false);
     x->client_keep &= keep;
     return http_answer_with(x, status, text, built_in(x, status, text, sizeof(text)), keep);
+}
+
+enum http_step http_answer_rule(struct exchange *x, const struct rule_outcome *out, char when)
+{
+    bool keep = request_whole(x) && !out->whole;
+    struct text body = x->method == HTTP1_HEAD ? TEXT("") : out->body, pieces[4];
+    char *all, *p;
+
+    x->log.term[0] = out->by;
+    x->log.term[1] = when;
+    if (out->whole)
+        return http_answer_with(x, out->status, out->head.at, out->head.len, false);
+    x->client_keep &= keep;
+    pieces[0] = out->head;
+    pieces[1] = text_of(connection_line(x));
+    pieces[2] = TEXT("\r\n");
+    pieces[3] = body;
+    p = all = arena_bytes(x->rules->ev.tmp, out->head.len + 64 + body.len);
+    if (!all)
+        return http_answer(x, 500, 'R', when);
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
+        p = (char *)memcpy(p, pieces[i].at, pieces[i].len) + pieces[i].len;
+    return http_answer_with(x, out->status, all, (size_t)(p - all), keep);
 }
 
 enum http_step http_send_own(struct exchange *x)

@@ -54,6 +54,7 @@ static enum http_step understood(struct exchange *x)
     x->body_ready = x->up.ready;
     x->target = head->target;
     x->up.keep = true;
+    x->request = REQUEST_SERVER;
     return http_route(x);
 }
 
@@ -123,7 +124,7 @@ bool http_forwarded_for(const struct exchange *x, struct rewrite *r, const struc
                         const char *buf)
 {
     char text[ADDR_TEXT_MAX];
-    const struct addr *a = &x->client->peer.addr;
+    const struct addr *a = &x->log.client->addr;
 
     if (!f->enabled || !a->family)
         return true;
@@ -157,7 +158,7 @@ static enum rewrite_say say_to_server(const struct exchange *x)
 static size_t patch(struct exchange *x)
 {
     struct scratch *s = x->w->scratch;
-    const char *buf = x->up.buf->data + x->request_at;
+    const char *buf = http_request_head(x);
     const struct plan_pool *p = x->back;
 
     rewrite_init(&s->rewrite, buf, &s->head, s->text, sizeof(s->text));
@@ -177,9 +178,10 @@ void http_own_scratch(struct exchange *x)
 
     if (x->scratch_own)
         return;
-    limits.head_bytes = x->w->buffers.small;
-    http1_parse_request(b->data + x->request_at, b->end - x->request_at, NULL, &limits,
-                        &x->w->scratch->head);
+    bool made = http_request_head(x) != b->data + x->request_at;
+    limits.head_bytes = made ? HTTP1_HEAD_MAX : x->w->buffers.small;
+    http1_parse_request(http_request_head(x), made ? x->rules->head.len : b->end - x->request_at,
+                        NULL, &limits, &x->w->scratch->head);
     x->scratch_own = true;
 }
 

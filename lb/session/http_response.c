@@ -78,17 +78,19 @@ static size_t patch(struct exchange *x, const char *buf)
     if (p->has_cookie && s->head.status >= 200)
         cookie_response(&p->cookie, x->to.server->cookie, buf, &s->head, time(NULL), &x->cookie,
                         &s->rewrite);
+    if (s->head.status >= 200 && http_rules_are_after(x) && !http_rules_after(x))
+        s->rewrite.lost = true;
     return rewrite_iov(&s->rewrite, s->iov, REWRITE_IOV_MAX);
 }
 
 /* `more`: something else follows at once, be it the end of the connection. */
-static bool send_head(struct exchange *x, bool more)
+/* `buf` has the head to patch; the one that came has `len` bytes. */
+static bool send_head(struct exchange *x, const char *buf, uint16_t len, bool more)
 {
-    struct buffer *b = x->down.buf;
-    size_t n = patch(x, b->data + b->at);
+    size_t n = patch(x, buf);
 
-    return n && flow_head(&x->down, &x->w->buffers, &x->client->conn, x->w->scratch->iov, n,
-                          x->w->scratch->head.len, more);
+    return n &&
+           flow_head(&x->down, &x->w->buffers, &x->client->conn, x->w->scratch->iov, n, len, more);
 }
 
 /* The answer is whole and the connection ends behind it: then the end goes out in the answer's last
@@ -106,7 +108,7 @@ static enum http_step interim(struct exchange *x)
     f->ended = true; /* no body */
     if (!x->minor)
         f->buf->at += x->w->scratch->head.len;
-    else if (!send_head(x, false))
+    else if (!send_head(x, f->buf->data + f->buf->at, x->w->scratch->head.len, false))
         return http_abort(x, 'C', 'H');
     f->ended = false;
     x->scan = (struct http1_scan){0};
@@ -118,31 +120,36 @@ static enum http_step final(struct exchange *x)
 {
     struct flow *f = &x->down;
     const struct http1_head *head = &x->w->scratch->head;
+    const char *buf = f->buf->data + f->buf->at;
+    uint16_t len = head->len;
+    enum http_step step;
 
     x->log.status = head->status;
     x->log.responded = worker_now(x->w);
     observe(x->w, x->to.server, true, !is_trouble(head->status));
+    if (x->rules && head->status != 101 && !http_rules_response(x, &buf, &step))
+        return step;
     if (x->back->n_sticks)
-        sticky_store(x->back, x->to.server, x->client, worker_now(x->w), true);
+        sticky_store(x->back, x->to.server, x->client, x->to.keys, worker_now(x->w), true);
     x->server_keep &= head->keep_alive && is_delimited(head);
     x->client_keep &= is_delimited(head);
     f->bare = head->body == HTTP1_BODY_CHUNKED && !x->minor;
     if (f->bare)
         x->client_keep = false;
     flow_begin(f, head);
-    f->buf->at += head->len;
+    f->buf->at += len;
     enum flow_result r = flow_follow(f);
-    f->buf->at -= head->len;
+    f->buf->at -= len;
     if (r == FLOW_BAD)
         return http_answer(x, 502, 'P', 'H');
     x->response = RESPONSE_BODY;
     x->client_seen = worker_now(x->w);
-    bool sent = send_head(x, says_end(x));
+    bool sent = send_head(x, buf, len, says_end(x));
     if (!sent && rewrite_lost(&x->w->scratch->rewrite)) {
         x->response = RESPONSE_HEAD;
         return http_answer(x, 502, 'P', 'H');
     }
-    release_server(x, sent ? 0 : head->len);
+    release_server(x, sent ? 0 : len);
     if (!sent)
         return http_abort(x, 'C', 'D');
     x->replay = x->up.keep = false; /* answered: it will not be sent again */

@@ -32,8 +32,8 @@ static struct server *by_cookie(struct exchange *x, const struct upstream *up)
     struct wanted w = {.x = x, .members = balancer_members(up->balancer)};
 
     if (x->back->has_cookie)
-        cookie_request(&x->back->cookie, x->up.buf->data + x->request_at, &x->w->scratch->head,
-                       time(NULL), judge, &w, &x->cookie);
+        cookie_request(&x->back->cookie, http_request_head(x), &x->w->scratch->head, time(NULL),
+                       judge, &w, &x->cookie);
     return w.server;
 }
 
@@ -75,14 +75,19 @@ static bool is_monitor(const struct exchange *x)
 enum http_step http_route(struct exchange *x)
 {
     const struct upstream *up;
+    enum http_step step;
 
     if (is_monitor(x)) {
         x->silent = true;
-        return http_answer(x, 200, 'L', 'R');
+        return http_answer(x, http_rules_monitor_fails(x) ? 503 : 200, 'L', 'R');
     }
-    x->back = x->front->pool;
+    if (x->front->ruled && !http_rules_front(x, &step))
+        return step;
+    x->back = x->front->ruled ? http_rules_pool(x) : x->front->pool;
     if (!x->back)
         return http_answer(x, 503, 'S', 'C');
+    if ((x->rules || x->back->ruled) && !http_rules_back(x, &step))
+        return step;
     up = worker_upstream(x->w, x->back);
     if (!up || attempt_begin(&x->to, x->back, by_cookie(x, up)) < 0)
         return http_answer(x, 500, 'R', 'C');
@@ -97,7 +102,7 @@ enum http_step http_route(struct exchange *x)
 static void key(struct attempt *a, struct balance_key *out)
 {
     const struct exchange *x = a->session;
-    const char *request = x->up.buf->data + x->request_at;
+    const char *request = http_request_head(x);
     const char *name = x->back->conf->balance.name;
     int i;
 

@@ -2,14 +2,21 @@
 
 #include "lb/tables.h"
 
-static bool key_of(const struct table *t, const struct client *c, struct stick_key *key)
+static bool key_of(const struct plan_pool *p, size_t rule, const struct client *c,
+                   const struct sticky_keys *keys, struct stick_key *key)
 {
+    const struct table *t = p->sticks[rule].table;
+
+    if (keys && keys->v) {
+        *key = keys->v[rule];
+        return keys->given[rule];
+    }
     *key = (struct stick_key){.type = stick_conf(t->stick)->type, .addr = c->peer.addr};
-    return c->peer.addr.family != 0;
+    return p->stick_source && c->peer.addr.family != 0;
 }
 
 struct server *sticky_find(const struct plan_pool *p, const struct pool_members *m,
-                           const struct client *c, struct mono now)
+                           const struct client *c, const struct sticky_keys *keys, struct mono now)
 {
     struct stick_server found;
     struct stick_key key;
@@ -18,7 +25,7 @@ struct server *sticky_find(const struct plan_pool *p, const struct pool_members 
         const struct plan_stick *r = &p->sticks[i];
         if (r->what != CONFIG_STICK_ON && r->what != CONFIG_STICK_MATCH)
             continue;
-        if (!key_of(r->table, c, &key) || !stick_match(r->table->stick, &key, true, now, &found))
+        if (!key_of(p, i, c, keys, &key) || !stick_match(r->table->stick, &key, true, now, &found))
             continue;
         struct server *s = found.name[0] ? pool_by_name(m, found.name) : NULL;
         s = s ? s : pool_by_id(m, found.id);
@@ -29,7 +36,7 @@ struct server *sticky_find(const struct plan_pool *p, const struct pool_members 
 }
 
 void sticky_store(const struct plan_pool *p, const struct server *s, const struct client *c,
-                  struct mono now, bool response)
+                  const struct sticky_keys *keys, struct mono now, bool response)
 {
     struct stick_key key;
 
@@ -37,7 +44,7 @@ void sticky_store(const struct plan_pool *p, const struct server *s, const struc
         const struct plan_stick *r = &p->sticks[i];
         bool due = response ? r->what == CONFIG_STICK_STORE_RESPONSE
                             : r->what == CONFIG_STICK_ON || r->what == CONFIG_STICK_STORE_REQUEST;
-        if (due && key_of(r->table, c, &key))
+        if (due && key_of(p, i, c, keys, &key))
             stick_store(r->table->stick, &key, s->id, s->name, now);
     }
 }

@@ -4,6 +4,7 @@
 #include "lb/session/attempt.h"
 #include "lb/session/flow.h"
 #include "lb/session/http.h"
+#include "lb/session/rule_context.h"
 #include "lb/worker.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct tunnel {
     struct plan *plan; /* in use */
     const struct plan_listener *front;
     const struct plan_pool *back;
+    struct rule_context *rules; /* NULL: none apply */
     struct attempt to;
     struct flow up, down;
     bool up_ended, down_ended; /* told the other side so */
@@ -111,6 +113,7 @@ static void finish(struct tunnel *t, char by, char when)
     if (t->to.sc && t->to.sc->conn.broken)
         conn_reset_on_close(&c->conn);
     attempt_end(&t->to, false);
+    rule_context_free(t->rules, 0, t->log.bytes_in, t->log.bytes_out);
     worker_release_plan(w, t->plan);
     c->session = NULL;
     client_free(c);
@@ -299,6 +302,21 @@ static struct tunnel *new_tunnel(struct client *c, size_t line_len)
     return t;
 }
 
+/* Content rules, and the pool that they, and the routes, choose. False: a rule closes it. */
+static bool obey_rules(struct tunnel *t)
+{
+    struct rule_outcome out;
+
+    t->rules = rule_context_new(t->client, t->plan, t->front);
+    if (!t->rules || rule_content(t->rules, &out) != RULES_DONE)
+        return false;
+    t->back = t->rules->back;
+    t->log.client = rule_context_client(t->rules);
+    if (t->back && !t->back->stick_source)
+        t->to.keys = &t->rules->stick;
+    return true;
+}
+
 void tcp_client(struct client *c)
 {
     struct tunnel *t = c->acceptor->front ? new_tunnel(c, 0) : NULL;
@@ -316,7 +334,9 @@ void tcp_client(struct client *c)
     c->session = t;
     conn_own(&c->conn, &client_ops);
     attempt_init(&t->to, &attempt_ops, &server_ops, t, c);
-    if (!t->back || attempt_begin(&t->to, t->back, NULL) < 0)
+    if ((t->front->ruled || (t->back && t->back->ruled)) && !obey_rules(t))
+        finish(t, 'P', 'R');
+    else if (!t->back || attempt_begin(&t->to, t->back, NULL) < 0)
         finish(t, 'S', 'C');
     else
         run(t);
@@ -338,7 +358,9 @@ bool tcp_take_over(struct exchange *x)
     t->to.session = t;
     t->to.sc->session = t;
     conn_own(&t->to.sc->conn, &server_ops);
+    t->to.keys = NULL; /* has been asked */
     t->log = x->log;
+    t->log.client = &x->client->peer;
     memcpy(t->line, x->line, x->log.line_len);
     t->log.line = t->line;
     t->log.bytes_in = x->up.sent;
