@@ -343,7 +343,7 @@ struct config {
     int64_t threads; /* 0: as many as this process may use cores */
     int64_t maxconn; /* client connections in all; 0: what the limit of open files allows */
     uint64_t buffer; /* bytes of one; bounds a head */
-    char *user, *group, *chroot, *pid_file, *state_file;
+    char *user, *group, *pid_file, *state_file;
     bool daemon;
     char *node, *description;
     int log_level;         /* enum log_level: of the daemon's own messages */

@@ -302,7 +302,6 @@ static const struct conf_key top_keys[] = {
         .min = 4096, .max = 65535),
     TOP(CONF_STRING, user, "user", "runs as, once the ports are open"),
     TOP(CONF_STRING, group, "group", "runs as, instead of the user's own group"),
-    TOP(CONF_STRING, chroot, "chroot", "locks itself into this directory"),
     TOP(CONF_STRING, pid_file, "pid_file", "where its process id is written"),
     TOP(CONF_STRING, state_file, "state_file", "keeps runtime changes over a restart"),
     TOP(CONF_BOOL, daemon, "daemon", "goes into the background"),

@@ -9,16 +9,20 @@
 #include "lb/runtime.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LANE_BYTES   ((size_t)512 << 10) /* of access lines a worker */
 #define LOG_GATHER   span_ms(20)         /* lines that come together are written together */
 #define STOP_TIME    span_s(60)          /* for requests and sessions that go on */
 #define STOP_LOOK    span_ms(20)
 #define CHILDREN_MAX 256
+#define FDS_OWN      1024 /* descriptors for all but connections */
 
 /* ---- the access log ---- */
 
@@ -115,6 +119,13 @@ void engine_watch(struct engine *e, struct server *s)
             check_schedule(e->checks[i]);
     if (!mono_is_never(s->ramp_since) && !e->ramp_timer.armed)
         loop_timer_after(e->loop, &e->ramp_timer, span_ms(100));
+}
+
+uint32_t engine_maxconn(const struct engine *e, const struct config *c)
+{
+    uint64_t most = e->fd_limit > 2 * FDS_OWN ? (e->fd_limit - FDS_OWN) / 2 : e->fd_limit / 4;
+
+    return (uint32_t)MIN(c->maxconn ? (uint64_t)c->maxconn : most, UINT32_MAX);
 }
 
 /* ---- signals ---- */
@@ -255,6 +266,40 @@ static int listen_control(struct engine *e, const struct config *c, struct err *
     return result;
 }
 
+/* The capabilities that later reloads need, as far as they are there. */
+static size_t kept_caps(const struct config *c, int caps[3])
+{
+    bool transparent = false, interface = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->listeners.n; i++) {
+        const struct config_listener *l = c->listeners.v[i];
+        transparent |= l->transparent;
+        interface |= l->interface != NULL;
+    }
+    if (process_can(CAP_NET_BIND_SERVICE))
+        caps[n++] = CAP_NET_BIND_SERVICE;
+    if (transparent && process_can(CAP_NET_ADMIN))
+        caps[n++] = CAP_NET_ADMIN;
+    if (interface && process_can(CAP_NET_RAW))
+        caps[n++] = CAP_NET_RAW;
+    return n;
+}
+
+/* The ports are open: from here on another user is enough. */
+static int drop_privileges(const struct config *c, struct err *err)
+{
+    struct process_user user;
+    char self[16];
+    int caps[3], result;
+
+    if (!c->user && !c->group)
+        return 0;
+    snprintf(self, sizeof(self), "%u", (unsigned)geteuid());
+    result = process_user(c->user ? c->user : self, c->group, &user, err);
+    return result < 0 ? result : process_drop(&user, caps, kept_caps(c, caps), false, err);
+}
+
 static int set_up(struct engine *e, const struct config *c, struct err *err)
 {
     int result = loop_new(&e->loop, err);
@@ -269,20 +314,46 @@ static int set_up(struct engine *e, const struct config *c, struct err *err)
     e->sinks = log_sinks_new();
     if (!e->sinks || make_lanes(e) < 0)
         return err_set(err, -ENOMEM, "out of memory");
-    process_limit_fds(c->maxconn ? (uint64_t)c->maxconn * 2 + 1024 : 1 << 20);
+    e->fd_limit = process_limit_fds(c->maxconn ? (uint64_t)c->maxconn * 2 + FDS_OWN : 1 << 20);
     if (result == 0)
         result = take_signals(e, err); /* before the threads, which inherit the mask */
     if (result == 0)
         result = children_new(&e->children, e->loop, CHILDREN_MAX, err);
+    return result;
+}
+
+/* Sockets first, then the change of user, then the threads that serve. */
+static int start(struct engine *e, struct plan *p, struct err *err)
+{
+    const struct config *c = p->config;
+    int result = listen_control(e, c, err);
+
+    if (result == 0)
+        result = drop_privileges(c, err);
     if (result == 0)
         result =
             workers_start(&e->workers, e->n_workers, (uint32_t)c->buffer, e->loop, e->lanes, err);
-    if (result == 0) {
-        e->workers->on_adopted = on_adopted;
-        e->workers->ctx = e;
-        result = listen_control(e, c, err);
+    if (result < 0) {
+        reload_discard(e, p);
+        return result;
     }
-    return result;
+    e->workers->on_adopted = on_adopted;
+    e->workers->ctx = e;
+    reload_commit(e, p);
+    return 0;
+}
+
+static int begin(struct engine *e, struct config *c, struct err *err)
+{
+    struct plan *p;
+    int result = set_up(e, c, err);
+
+    if (result < 0) {
+        config_free(c);
+        return result;
+    }
+    p = reload_prepare(e, c, err);
+    return p ? start(e, p, err) : -EINVAL;
 }
 
 int engine_new(struct engine **out, struct config *c, const struct engine_options *options,
@@ -296,11 +367,7 @@ int engine_new(struct engine **out, struct config *c, const struct engine_option
         return err_set(err, -ENOMEM, "out of memory");
     }
     e->options = *options;
-    result = set_up(e, c, err);
-    if (result < 0)
-        config_free(c);
-    else
-        result = reload_apply(e, c, err);
+    result = begin(e, c, err);
     if (result < 0) {
         engine_free(e);
         return result;

@@ -50,6 +50,7 @@ struct engine {
     size_t n_checks;
 
     struct mono started;
+    uint64_t fd_limit;    /* descriptors that the process may have */
     bool reloading;       /* not all workers have the newest plan */
     bool stopping, quiet; /* quiet: changes are not logged, they are none (reload) */
     struct list waiters;  /* struct engine_waiter */
@@ -82,6 +83,9 @@ void engine_stop(struct engine *e);
 
 /* The slot of a pool, -1 if it has none. */
 int engine_slot(const struct engine *e, const struct pool *p);
+
+/* Client connections in all that `c` allows, or that the limit of descriptors does. */
+uint32_t engine_maxconn(const struct engine *e, const struct config *c);
 
 /* A server has changed: its checks are scheduled anew, its ramp is followed. */
 void engine_watch(struct engine *e, struct server *s);

@@ -106,7 +106,7 @@ static void number_listeners(struct plan *p)
     }
 }
 
-static void commit(struct engine *e, struct plan *p)
+void reload_commit(struct engine *e, struct plan *p)
 {
     struct plan *old = e->plan;
     const struct config *c = p->config;
@@ -114,7 +114,7 @@ static void commit(struct engine *e, struct plan *p)
     number_listeners(p);
     for (size_t i = 0; i < p->n_listeners; i++)
         atomic_store(&p->listeners[i].listener->limit, (uint32_t)p->listeners[i].conf->maxconn);
-    atomic_store(&e->workers->conns_limit, (uint32_t)c->maxconn);
+    atomic_store(&e->workers->conns_limit, engine_maxconn(e, c));
     log_sinks_open_all(e->sinks, &c->logs, &e->event_sinks, NULL);
     reload_pools(e, p, old);
     e->plan = p;
@@ -124,19 +124,29 @@ static void commit(struct engine *e, struct plan *p)
     plan_unref(old);
 }
 
-int reload_apply(struct engine *e, struct config *c, struct err *err)
+void reload_discard(struct engine *e, struct plan *p)
+{
+    plan_unref(p);
+    reload_pools_retire(e);
+    tables_discard(&e->tables);
+}
+
+struct plan *reload_prepare(struct engine *e, struct config *c, struct err *err)
 {
     struct plan *p = plan_new(c, e->n_workers, err);
 
+    if (!p || prepare(e, p, err) == 0)
+        return p;
+    reload_discard(e, p);
+    return NULL;
+}
+
+int reload_apply(struct engine *e, struct config *c, struct err *err)
+{
+    struct plan *p = reload_prepare(e, c, err);
+
     if (!p)
-        return -ENOMEM;
-    int result = prepare(e, p, err);
-    if (result < 0) {
-        plan_unref(p);
-        reload_pools_retire(e);
-        tables_discard(&e->tables);
-        return result;
-    }
-    commit(e, p);
+        return -EINVAL;
+    reload_commit(e, p);
     return 0;
 }

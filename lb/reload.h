@@ -6,5 +6,15 @@
 
 #include "lb/engine.h"
 
-/* Takes the configuration over in each case. On failure nothing has changed. */
+/* Everything that can fail: opens what the configuration asks for. Takes it over in each case. NULL
+ * with a sentence: nothing has changed. */
+struct plan *reload_prepare(struct engine *e, struct config *c, struct err *err);
+
+/* Puts it in force. */
+void reload_commit(struct engine *e, struct plan *p);
+
+/* Or not. */
+void reload_discard(struct engine *e, struct plan *p);
+
+/* Both at once. 0 or a negative errno. */
 int reload_apply(struct engine *e, struct config *c, struct err *err);

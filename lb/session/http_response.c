@@ -132,7 +132,7 @@ static enum http_step final(struct exchange *x)
     if (x->back->n_sticks)
         sticky_store(x->back, x->to.server, x->client, x->to.keys, worker_now(x->w), true);
     x->server_keep &= head->keep_alive && is_delimited(head);
-    x->client_keep &= is_delimited(head);
+    x->client_keep &= is_delimited(head) && !x->w->stopping && x->client->acceptor->front;
     f->bare = head->body == HTTP1_BODY_CHUNKED && !x->minor;
     if (f->bare)
         x->client_keep = false;

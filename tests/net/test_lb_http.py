@@ -1,5 +1,6 @@
 """lb in http mode, byte by byte: what the client gets, and what the server got."""
 
+import signal
 import socket
 import threading
 import time
@@ -564,3 +565,25 @@ def test_no_ports_wait(lab):
     with open(f"/proc/{stage.node.init_pid}/net/sockstat", encoding="ascii") as file:
         assert " tw 0 " in file.read()
     assert stage.web.connections == 20
+
+
+def test_graceful_stop(lab):
+    """SIGTERM: idle clients are let go, a request that is being answered is, and says close"""
+    go = threading.Event()
+
+    def script(connection):
+        while head := connection.head():
+            if b"/slow" in head:
+                go.wait(10)
+            connection.send(OK)
+    stage = Stage(lab, script)
+    idle, busy = dial(stage.client, WHERE), dial(stage.client, WHERE)
+    idle.sendall(GET)
+    assert receive(idle, 5, until=OK) == OK
+    busy.sendall(GET.replace(b"/ ", b"/slow "))
+    wait_until(lambda: stage.server()["now"] == 1, 5, "one request")
+    stage.lb.process.kill(signal.SIGTERM)
+    assert receive(idle, 5) == END
+    go.set()
+    assert receive(busy, 5) == OK.replace(b"2\r\n", b"2\r\nconnection: close\r\n") + END
+    assert stage.lb.process.wait() == 0

@@ -133,7 +133,8 @@ def test_leastconn(lab):
 
 def test_first(lab):
     """first: the second server only when the first has no room"""
-    stage = Stage(lab, pool={"balance": "first"}, servers={"s1": {"maxconn": 1}, "s2": {"maxconn": 1}})
+    stage = Stage(lab, pool={"balance": "first"}, servers={"s1": {"maxconn": 1}, "s2": {"maxconn": 1}},
+                  threads=1)
     assert {stage.who() for _ in range(5)} == {"s1"}
     stage.held = {"s1"}
     with ThreadPoolExecutor(4) as pool:
