@@ -72,9 +72,11 @@ static bool parse_length(const char *text, size_t len, uint64_t *out)
     if (len == 0)
         return false;
     for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9' || n > (INT64_MAX - 9) / 10)
+        uint64_t digit = (uint64_t)(text[i] - '0');
+
+        if (text[i] < '0' || text[i] > '9' || n > (INT64_MAX - digit) / 10)
             return false;
-        n = n * 10 + (uint64_t)(text[i] - '0');
+        n = n * 10 + digit;
     }
     *out = n;
     return true;

@@ -390,6 +390,7 @@ START_TEST(a_request_body_is_framed_in_one_way_only)
         {"CONTENT-length:005\r\n", HTTP1_COMPLETE, HTTP1_BODY_LENGTH, 5},
         {"Content-Length: 5\r\nContent-Length: 5\r\n", HTTP1_COMPLETE, HTTP1_BODY_LENGTH, 5},
         {"Content-Length: 5\r\nContent-Length: 05\r\n", HTTP1_COMPLETE, HTTP1_BODY_LENGTH, 5},
+        {"Content-Length: 9223372036854775807\r\n", HTTP1_COMPLETE, HTTP1_BODY_LENGTH, INT64_MAX},
         {"Content-Length: 922337203685477580\r\n", HTTP1_COMPLETE, HTTP1_BODY_LENGTH,
          922337203685477580},
         {"Transfer-Encoding: chunked\r\n", HTTP1_COMPLETE, HTTP1_BODY_CHUNKED, 0},
