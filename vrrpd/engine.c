@@ -266,6 +266,8 @@ int engine_new(struct engine **out, struct loop *loop, const char *config_path,
     r = r ? r : start_control(e, err);
     r = r ? r : engine_serve_metrics(e, NULL, err);
     if (!r) {
+        if (guardian)
+            guardian->in_charge = true;
         tell_restart(e);
         reap(e);
     }

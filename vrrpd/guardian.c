@@ -38,6 +38,9 @@ static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 static void clean_up(struct watch *w, const char *what)
 {
     struct mono before = loop_clock();
+
+    if (!w->shared->in_charge)
+        return;
     size_t removed = vips_flush(w->netlink) + routes_flush(w->netlink);
     size_t said = farewell_say(w->shared->farewells, w->shared->farewell_count);
     struct span took = mono_diff(loop_clock(), before);

@@ -24,6 +24,8 @@ enum { GUARDIAN_TEXT_MAX = 256, GUARDIAN_SYSCTLS_MAX = 128 };
 /* Shared between guardian and daemon. */
 struct guardian {
     uint64_t restarts;
+    bool in_charge; /* the daemon has begun to touch addresses; until then there is nothing to undo,
+                     * and what is there may be another vrrpd's */
     char last[GUARDIAN_TEXT_MAX]; /* what became of the daemon before; "" nothing */
     struct sysctl_slot sysctls[GUARDIAN_SYSCTLS_MAX];
     size_t farewell_count;

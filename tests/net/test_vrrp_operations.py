@@ -238,3 +238,12 @@ def test_own_user(lab):
     status = one.node.run(["cat", f"/proc/{pid}/status"]).stdout
     assert "CapEff:\t0000000000003000\n" in status
     assert one.stop() == 0 and lab.holders(ADDRESS) == []
+
+
+def test_second_daemon(lab):
+    """a second vrrpd is refused, and takes nothing away from the first"""
+    one, _ = elected(lab)
+    done = one.node.run([program("vrrpd/vrrpd"), "-f", one.path], check=False)
+    assert done.returncode == 1 and "vrrpd.sock" in done.stderr
+    assert lab.holders(ADDRESS) == ["lb-01"]
+    assert one.counter("addresses_lost") == 0
