@@ -1,19 +1,14 @@
 #include "vrrpd/config_check.h"
 
-#include "common/base/parse.h"
-#include "common/rt/process.h"
+#include "vrrpd/config_check_parts.h"
 #include "vrrpd/config_vrrp.h"
-#include "vrrpd/rt_table.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_MAX_LEN = 64, MTU_ASSUMED = 1500 };
 
-static int name_is_plain(const struct conf_obj *obj, struct conf_report *r)
+int check_name(const struct conf_obj *obj, struct conf_report *r)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789._-:@";
@@ -22,172 +17,6 @@ static int name_is_plain(const struct conf_obj *obj, struct conf_report *r)
     return conf_say(r, CONF_ERROR, conf_at(obj, NULL),
                     "letters, digits and . _ - : @, at most 64: commands and hooks get the name",
                     "\"%s\" cannot be a name", obj->name);
-}
-
-/* ---- commands ---- */
-
-/* A single text is split into words and no shell reads it, so what only a shell understands would
- * reach the program as an argument. */
-static int check_command(const void *obj, const char *key, const struct conf_strings *command,
-                         struct conf_report *r)
-{
-    static const char *const shell_only[] = {"&&", "||", "|", ";", ">", "<", "$(", "`", "2>"};
-
-    struct err e = {0};
-
-    if (!command->n)
-        return 0;
-    char **words = config_words(command, &e);
-    if (!words)
-        return conf_say(r, CONF_ERROR, conf_at(obj, key), NULL, "%s", e.text);
-    free(words);
-    if (command->n != 1)
-        return 0;
-    for (size_t i = 0; i < ARRAY_LEN(shell_only); i++)
-        if (strstr(command->v[0], shell_only[i]) && !strchr(command->v[0], '\''))
-            return conf_say(r, CONF_ERROR, conf_at(obj, key),
-                            "no shell reads this; write [\"/bin/sh\", \"-c\", \"...\"]",
-                            "\"%s\" means something to a shell only", shell_only[i]);
-    return 0;
-}
-
-static int check_user(const void *obj, const char *key, const char *user, struct conf_report *r)
-{
-    struct process_user who;
-    struct err e = {0};
-
-    if (!user || process_user(user, NULL, &who, &e) == 0)
-        return 0;
-    return conf_say(r, CONF_ERROR, conf_at(obj, key), NULL, "%s", e.text);
-}
-
-/* ---- trackers ---- */
-
-enum kind { SCRIPT = 1, PROCESS = 2, PIDFILE = 4, INTERFACE = 8, FILE_ = 16, WATCH = 32 };
-
-static unsigned kinds_of(const struct config_track *t)
-{
-    return (t->script.n ? SCRIPT : 0u) | (t->process ? PROCESS : 0u) | (t->pidfile ? PIDFILE : 0u) |
-           (t->interface ? INTERFACE : 0u) | (t->file ? FILE_ : 0u) | (t->watch ? WATCH : 0u);
-}
-
-/* Which keys mean something to which kind of tracker. */
-static int check_keys_of_kind(const struct config_track *t, unsigned kind, struct conf_report *r)
-{
-    static const struct {
-        const char *key;
-        unsigned kinds;
-    } rows[] = {
-        {"every", SCRIPT | PROCESS | PIDFILE | FILE_ | WATCH},
-        {"timeout", SCRIPT | WATCH},
-        {"rise", SCRIPT},
-        {"fall", SCRIPT},
-        {"user", SCRIPT},
-        {"quorum", PROCESS},
-        {"delay", PROCESS | PIDFILE | INTERFACE | WATCH},
-        {"weight", FILE_},
-    };
-    int result = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (!(rows[i].kinds & kind) && conf_is_set(t, rows[i].key))
-            result = conf_say(r, CONF_ERROR, conf_at(t, rows[i].key), "remove it",
-                              "\"%s\" means nothing to this kind of tracker", rows[i].key);
-    return result;
-}
-
-static int unknown_tracker(const struct config *c, const struct config_track *t,
-                           struct conf_report *r)
-{
-    const char *name = t->use ? t->use : t->obj.name, *near = NULL;
-    const char **names = calloc(c->track.n + 1, sizeof(*names));
-    char hint[300];
-
-    for (size_t i = 0; names && i < c->track.n; i++)
-        names[i] = ((const struct conf_obj *)c->track.v[i])->name;
-    if (names)
-        near = parse_nearest(name, names, c->track.n, sizeof(*names));
-    snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near ? near : "");
-    free(names);
-    return conf_say(r, CONF_ERROR, t->use ? conf_at(t, "use") : conf_at(t, NULL),
-                    near ? hint : "define it in \"track\" at the top", "there is no tracker \"%s\"",
-                    name);
-}
-
-static int check_track(const struct config *c, const struct config_track *t, bool shared,
-                       struct conf_report *r)
-{
-    static const char one_of[] = "one of: script, process, pidfile, interface, file, watch";
-    unsigned kinds = kinds_of(t);
-    int err = name_is_plain(&t->obj, r);
-
-    if (kinds & (kinds - 1))
-        return conf_say(r, CONF_ERROR, conf_at(t, NULL), "make it several trackers",
-                        "tracker \"%s\" watches more than one thing", t->obj.name);
-    if (kinds && t->use)
-        return conf_say(r, CONF_ERROR, conf_at(t, "use"), "keep one of the two",
-                        "tracker \"%s\" both watches something and uses another", t->obj.name);
-    if (kinds) {
-        int result = check_keys_of_kind(t, kinds, r);
-        err = result < 0 ? result : err;
-        result = check_command(t, "script", &t->script, r);
-        err = result < 0 ? result : err;
-        result = check_user(t, "user", t->user, r);
-        return result < 0 ? result : err;
-    }
-    if (shared)
-        return conf_say(r, CONF_ERROR, conf_at(t, NULL), one_of,
-                        "tracker \"%s\" does not say what is watched", t->obj.name);
-    if (!config_track_of(c, t) && (t->use || t->obj.node->kind == CONF_KIND_STRING))
-        return unknown_tracker(c, t, r);
-    if (!config_track_of(c, t))
-        return conf_say(r, CONF_ERROR, conf_at(t, NULL), one_of,
-                        "tracker \"%s\" does not say what is watched, and there is no shared "
-                        "tracker \"%s\"",
-                        t->obj.name, t->obj.name);
-    return err;
-}
-
-static bool moves_priority(const struct config_track *t)
-{
-    return t->on_fail.priority || t->on_ok.priority;
-}
-
-/* Weights that cannot do what they are for; one sentence an instance is enough. */
-static void check_weights(const struct config *c, const struct config_instance *in,
-                          struct conf_report *r)
-{
-    for (size_t i = 0; i < in->track.n; i++) {
-        const struct config_track *t = in->track.v[i], *watched = config_track_of(c, t);
-        if (!watched || !(moves_priority(t) || watched->file))
-            continue;
-        if (in->priority == 255)
-            conf_say(r, CONF_WARNING, conf_at(t, NULL), "use \"on_fail\": \"fault\"",
-                     "the priority of an owner (255) does not change, whatever \"%s\" says",
-                     t->obj.name);
-        else if (!in->preempt)
-            conf_say(r, CONF_WARNING, conf_at(in, "preempt"),
-                     "use \"on_fail\": \"fault\": a fault gives the addresses up at once",
-                     "with \"preempt\" false on the other node, a lower priority from \"%s\" "
-                     "moves nothing",
-                     t->obj.name);
-        else
-            continue;
-        return;
-    }
-}
-
-static int check_instance_tracks(const struct config *c, const struct config_instance *in,
-                                 struct conf_report *r)
-{
-    int result = 0;
-
-    for (size_t i = 0; i < in->track.n; i++) {
-        int err = check_track(c, in->track.v[i], false, r);
-        result = err < 0 ? err : result;
-    }
-    check_weights(c, in, r);
-    return result;
 }
 
 /* ---- addresses ---- */
@@ -255,85 +84,6 @@ static int check_addresses(const struct config_instance *in, struct conf_report 
                               "this address stands at line %u already", conf_at(b, "address").line);
     }
     check_link_local(in, r);
-    return result;
-}
-
-/* ---- routes and rules ---- */
-
-static int check_table(const void *obj, const char *name, struct conf_report *r)
-{
-    uint32_t number;
-
-    if (!name || rt_table(name, &number))
-        return 0;
-    return conf_say(r, CONF_ERROR, conf_at(obj, "table"), "give its number",
-                    "there is no routing table \"%s\" in /etc/iproute2/rt_tables", name);
-}
-
-static int check_route(const struct config_route *t, struct conf_report *r)
-{
-    struct addr_prefix to;
-    uint8_t family = t->via.family;
-
-    if (strcmp(t->to_text, "default") != 0) {
-        if (!addr_prefix_parse(t->to_text, &to))
-            return conf_say(r, CONF_ERROR, conf_at(t, "to"), NULL,
-                            "a route goes to \"default\" or to a network such as "
-                            "\"198.51.100.0/24\", not to \"%s\"",
-                            t->to_text);
-        if (family && family != to.addr.family)
-            return conf_say(r, CONF_ERROR, conf_at(t, "via"), NULL,
-                            "the gateway is not of the destination's family");
-        family = to.addr.family;
-    }
-    if (t->source.family && family && t->source.family != family)
-        return conf_say(r, CONF_ERROR, conf_at(t, "source"), NULL,
-                        "the source is not of the destination's family");
-    if (t->type == RTN_UNICAST && !t->via.family && !t->device)
-        return conf_say(r, CONF_ERROR, conf_at(t, NULL), "say \"via\" or \"device\"",
-                        "the route leads nowhere");
-    return check_table(t, t->table, r);
-}
-
-static int check_rule(const struct config_rule *u, struct conf_report *r)
-{
-    uint32_t mark, mask;
-
-    if (u->mark && !config_mark(u->mark, &mark, &mask))
-        return conf_say(r, CONF_ERROR, conf_at(u, "mark"), NULL,
-                        "a mark is a number such as \"0x1\" or \"0x1/0xff\", not \"%s\"", u->mark);
-    if (u->from.addr.family && u->to.addr.family && u->from.addr.family != u->to.addr.family)
-        return conf_say(r, CONF_ERROR, conf_at(u, "to"), NULL,
-                        "\"from\" and \"to\" are of different families");
-    return check_table(u, u->table, r);
-}
-
-static int check_routing(const struct conf_list *routes, const struct conf_list *rules,
-                         struct conf_report *r)
-{
-    int result = 0;
-
-    for (size_t i = 0; i < routes->n; i++) {
-        int err = check_route(routes->v[i], r);
-        result = err < 0 ? err : result;
-    }
-    for (size_t i = 0; i < rules->n; i++) {
-        int err = check_rule(rules->v[i], r);
-        result = err < 0 ? err : result;
-    }
-    return result;
-}
-
-static int check_static(const struct config *c, struct conf_report *r)
-{
-    int result = check_routing(&c->fixed.routes, &c->fixed.rules, r);
-
-    for (size_t i = 0; i < c->fixed.addresses.n; i++) {
-        const struct config_address *a = c->fixed.addresses.v[i];
-        if (!a->device)
-            result = conf_say(r, CONF_ERROR, conf_at(a, "address"), "add \"device\"",
-                              "a static address needs an interface");
-    }
     return result;
 }
 
@@ -436,7 +186,7 @@ static int check_instance(const struct config *c, const struct config_instance *
                           struct conf_report *r)
 {
     const int errs[] = {
-        name_is_plain(&in->obj, r),
+        check_name(&in->obj, r),
         check_addresses(in, r),
         check_unicast(in, r),
         check_hooks(&in->notify, r),
@@ -523,7 +273,7 @@ static int check_member(const struct config *c, const struct config_group *g, si
 static int check_group(const struct config *c, size_t index, struct conf_report *r)
 {
     const struct config_group *g = c->groups.v[index];
-    int result = name_is_plain(&g->obj, r);
+    int result = check_name(&g->obj, r);
 
     for (size_t i = 0; i < g->members.n; i++) {
         int err = check_member(c, g, index, g->members.v[i], r);
