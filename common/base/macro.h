@@ -19,5 +19,6 @@
 /* The compiler checks the arguments of FN like those of printf. */
 #define printf_like(FMT, FIRST) __attribute__((format(printf, FMT, FIRST)))
 
+/* Of two values, not of two calls: one of them is evaluated twice. */
 #define MIN(A, B) ((A) < (B) ? (A) : (B))
 #define MAX(A, B) ((A) > (B) ? (A) : (B))

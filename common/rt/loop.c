@@ -204,7 +204,8 @@ static int wait_by_pwait2(struct loop *loop, struct mono until)
 {
     if (mono_is_never(until))
         return epoll_wait(loop->epoll_fd, loop->batch, BATCH_MAX, -1);
-    struct timespec ts = to_timespec(MAX(until.us - loop_clock().us, (int64_t)0));
+    int64_t left_us = until.us - loop_clock().us;
+    struct timespec ts = to_timespec(MAX(left_us, (int64_t)0));
     return epoll_pwait2(loop->epoll_fd, loop->batch, BATCH_MAX, &ts, NULL);
 }
 
