@@ -44,6 +44,14 @@ def all_stay(lab, name, seconds=1.5):
     holds_for(all_there, seconds, f"{name} holds all addresses")
 
 
+def wait_understood(vrrpd):
+    """Until vrrpd knows which checksum keepalived understands, keepalived may become Active for a
+    moment; and it may have the address until it hears the next adverts."""
+    wait_until(lambda: vrrpd.status("ipv4")["checksum"] == "pseudo-header", 15, "its form is known")
+    sent = vrrpd.counter("adverts_sent", "ipv4")
+    wait_until(lambda: vrrpd.counter("adverts_sent", "ipv4") >= sent + 3, 10, "three adverts")
+
+
 def test_keepalived_leads(lab):
     """keepalived has the higher priority: vrrpd follows, takes over at its priority 0, and gives back"""
     keepalived = keepalived_of(lab, 200)
@@ -64,6 +72,7 @@ def test_vrrpd_leads(lab):
     """vrrpd has the higher priority: keepalived follows, takes over at its priority 0, and gives back"""
     keepalived = keepalived_of(lab, 128)
     vrrpd = vrrpd_of(lab, 200)
+    wait_understood(vrrpd)
     all_with(lab, "vrrpd")
     all_stay(lab, "vrrpd")
     mark = keepalived.log.mark()
@@ -71,6 +80,7 @@ def test_vrrpd_leads(lab):
     all_with(lab, "keepalived", within=2.5)
     assert keepalived.log.count("Entering MASTER STATE", mark) == len(KINDS)
     vrrpd.start()
+    wait_understood(vrrpd)
     all_with(lab, "vrrpd")
     all_stay(lab, "vrrpd")
     assert keepalived.process.running
@@ -85,6 +95,7 @@ def test_silence(lab):
     for address in ADDRESSES:
         wait_until(lambda a=address: len(lab.holders(a)) == 2, 10, f"both hold {address}")
     lab.heal(vrrpd.node)
+    wait_understood(vrrpd)
     all_with(lab, "vrrpd", within=15)
     all_stay(lab, "vrrpd")
 
