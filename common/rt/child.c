@@ -375,7 +375,7 @@ void children_free(struct children *cs)
         struct child *c = list_entry(it, struct child, node);
         struct pollfd p = {.fd = c->pidfd.fd, .events = POLLIN};
         siginfo_t info;
-        if (poll(&p, 1, 100) == 1) /* one that hangs in the kernel is left to init */
+        if (poll(&p, 1, 1000) == 1) /* one that hangs in the kernel is left to init */
             waitid(P_PIDFD, (id_t)c->pidfd.fd, &info, WEXITED | WNOHANG);
         leave_set(c);
         free_child(c);

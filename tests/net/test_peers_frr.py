@@ -52,6 +52,9 @@ def test_frr_leads(lab):
     """FRR has the higher priority: vrrpd follows, takes over at its priority 0, and gives back"""
     frr = frr_of(lab, 200)
     vrrpd = vrrpd_of(lab, 100)
+    # FRR calls itself Active before the kernel lets its new link-local address send.
+    vrrpd.wait_heard(200, instance="web")
+    vrrpd.wait_heard(200, instance="web6")
     wait_active(FRR, vrrpd, frr)
     assert vrrpd.status("web")["peer"]["priority"] == 200
     stays_active(FRR, vrrpd, frr)
