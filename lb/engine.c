@@ -4,7 +4,6 @@
 #include "common/rt/process.h"
 #include "lb/access_log.h"
 #include "lb/commands.h"
-#include "lb/net/pipe.h"
 #include "lb/reload.h"
 #include "lb/reload_pool.h"
 #include "lb/runtime.h"
@@ -301,11 +300,6 @@ static int drop_privileges(const struct config *c, struct err *err)
     return result < 0 ? result : process_drop(&user, caps, kept_caps(c, caps), false, err);
 }
 
-static uint64_t wanted_fds(const struct engine *e, const struct config *c)
-{
-    return (uint64_t)c->maxconn * 2 + (uint64_t)e->n_workers * PIPES_MAX * 2 + FDS_OWN;
-}
-
 static int set_up(struct engine *e, const struct config *c, struct err *err)
 {
     int result = loop_new(&e->loop, err);
@@ -320,7 +314,7 @@ static int set_up(struct engine *e, const struct config *c, struct err *err)
     e->sinks = log_sinks_new();
     if (!e->sinks || make_lanes(e) < 0)
         return err_set(err, -ENOMEM, "out of memory");
-    e->fd_limit = process_limit_fds(c->maxconn ? wanted_fds(e, c) : 1 << 20);
+    e->fd_limit = process_limit_fds(c->maxconn ? (uint64_t)c->maxconn * 2 + FDS_OWN : 1 << 20);
     if (result == 0)
         result = take_signals(e, err); /* before the threads, which inherit the mask */
     if (result == 0)

@@ -24,7 +24,6 @@ void buffers_fini(struct buffers *b)
 {
     free_all(b->free_small);
     free_all(b->free_large);
-    pipes_fini(&b->pipes);
     *b = (struct buffers){0};
 }
 

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include "lb/net/pipe.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +24,6 @@ struct buffers {
     uint32_t small; /* capacity of a small one */
     uint32_t n_free_small, n_free_large;
     uint32_t used_small, used_large; /* in somebody's hands */
-    struct pipes pipes;
 };
 
 void buffers_init(struct buffers *b, uint32_t small);

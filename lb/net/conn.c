@@ -3,7 +3,6 @@
 #include "lb/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -158,36 +157,6 @@ ssize_t conn_write(struct conn *c, const void *data, size_t len, bool more)
     }
     ssize_t sent = transmit(c->io.fd, data, len, more);
     return sent < 0 ? fault(c, &c->writable) : sent;
-}
-
-ssize_t conn_read_pipe(struct conn *c, struct pipes *pipes, int pipe, size_t len)
-{
-    if (c->eof || c->broken)
-        return -1;
-    if (!c->readable) {
-        conn_watch(c);
-        return 0;
-    }
-    ssize_t n = splice(c->io.fd, NULL, pipe, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    if (n == 0)
-        c->eof = true;
-    if (n < 0 && (errno == EINVAL || errno == ENOSYS))
-        pipes->off = true;
-    else if (n < 0)
-        return fault(c, &c->readable);
-    return n > 0 ? n : -1;
-}
-
-ssize_t conn_write_pipe(struct conn *c, int pipe, size_t len)
-{
-    if (c->broken || c->shut)
-        return -1;
-    if (!c->writable) {
-        conn_watch(c);
-        return 0;
-    }
-    ssize_t n = splice(pipe, NULL, c->io.fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    return n < 0 ? fault(c, &c->writable) : n;
 }
 
 bool conn_is_quiet(struct conn *c)

@@ -14,7 +14,6 @@
 #pragma once
 
 #include "common/rt/loop.h"
-#include "lb/net/pipe.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,11 +59,6 @@ void conn_watch(struct conn *c);
 ssize_t conn_read(struct conn *c, void *data, size_t len);
 ssize_t conn_write(struct conn *c, const void *data, size_t len, bool more);
 ssize_t conn_writev(struct conn *c, struct iovec *iov, size_t n, bool more);
-
-/* The same without a copy, into and out of a pipe (pipe.h). -1 with `pipes->off` set: nothing has
- * happened, it has to be copied. */
-ssize_t conn_read_pipe(struct conn *c, struct pipes *pipes, int pipe, size_t len);
-ssize_t conn_write_pipe(struct conn *c, int pipe, size_t len);
 
 /* Nothing to read, not ended, not broken: whatever woke us was no news. Costs a call only where
  * there may be something to read. */

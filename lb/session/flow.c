@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define TURN_BYTES ((uint64_t)1 << 20) /* then others are served */
-#define PIPE_MIN   16384               /* less is copied */
 
 void flow_begin(struct flow *f, const struct http1_head *head)
 {
@@ -139,29 +138,6 @@ bool flow_head(struct flow *f, struct buffers *pool, struct conn *to, struct iov
     return true;
 }
 
-static void drop_pipe(struct flow *f, struct buffers *pool)
-{
-    pipe_put(&pool->pipes, f->pipe, f->piped);
-    f->pipe = NULL;
-    f->piped = 0;
-}
-
-static enum flow_result send_piped(struct flow *f, struct buffers *pool, struct conn *to,
-                                   bool *moved)
-{
-    while (f->piped) {
-        ssize_t n = conn_write_pipe(to, f->pipe->out, f->piped);
-        if (n <= 0)
-            return n < 0 ? FLOW_TO_END : FLOW_WAIT;
-        f->sent += (uint64_t)n;
-        f->piped -= (uint32_t)n;
-        *moved = true;
-    }
-    if (f->ended)
-        drop_pipe(f, pool);
-    return FLOW_DONE;
-}
-
 /* FLOW_DONE: all that was there is sent. */
 static enum flow_result send_some(struct flow *f, struct buffers *pool, struct conn *to,
                                   bool *moved)
@@ -186,7 +162,7 @@ static enum flow_result send_some(struct flow *f, struct buffers *pool, struct c
         *moved = true;
         took(f, pool, (size_t)n);
     }
-    return send_piped(f, pool, to, moved);
+    return FLOW_DONE;
 }
 
 /* Makes room for more; whatever is in the buffer has been sent. */
@@ -226,48 +202,6 @@ static enum flow_result fill(struct flow *f, struct buffers *pool, struct conn *
     return n < 0 ? FLOW_FROM_END : FLOW_WAIT;
 }
 
-/* Worth a pipe: there is more to come, and none of it needs to be looked at. */
-static bool is_long(const struct flow *f)
-{
-    if (f->keep)
-        return false;
-    switch ((enum http1_body)f->kind) {
-    case HTTP1_BODY_LENGTH:
-        return f->left >= PIPE_MIN;
-    case HTTP1_BODY_CLOSE:
-    case HTTP1_BODY_TUNNEL:
-        return f->large;
-    case HTTP1_BODY_NONE:
-    case HTTP1_BODY_CHUNKED:
-        break;
-    }
-    return false;
-}
-
-/* Like fill(), without a copy. Whatever is in the buffer has been sent. */
-static enum flow_result fill_pipe(struct flow *f, struct buffers *pool, struct conn *from,
-                                  bool *moved)
-{
-    bool counted = f->kind == HTTP1_BODY_LENGTH;
-    size_t want = counted && f->left < PIPE_BYTES ? (size_t)f->left : PIPE_BYTES;
-
-    if (!f->pipe && !(f->pipe = pipe_get(&pool->pipes)))
-        return fill(f, pool, from, moved);
-    ssize_t n = conn_read_pipe(from, &pool->pipes, f->pipe->in, want);
-    if (n > 0) {
-        f->piped = (uint32_t)n;
-        f->left -= counted ? (uint64_t)n : 0;
-        f->ended = counted && !f->left;
-        f->large = n >= PIPE_MIN;
-        *moved = true;
-        return FLOW_DONE;
-    }
-    drop_pipe(f, pool);
-    if (n < 0 && pool->pipes.off && !from->eof && !from->broken)
-        return fill(f, pool, from, moved);
-    return n < 0 ? FLOW_FROM_END : FLOW_WAIT;
-}
-
 enum flow_result flow_run(struct flow *f, struct buffers *pool, struct conn *from, struct conn *to,
                           bool *moved)
 {
@@ -277,7 +211,7 @@ enum flow_result flow_run(struct flow *f, struct buffers *pool, struct conn *fro
         enum flow_result r = send_some(f, pool, to, moved);
         if (r != FLOW_DONE || f->ended)
             return r;
-        r = is_long(f) ? fill_pipe(f, pool, from, moved) : fill(f, pool, from, moved);
+        r = fill(f, pool, from, moved);
         if (r != FLOW_DONE)
             return r;
     }
@@ -289,5 +223,4 @@ void flow_fini(struct flow *f, struct buffers *pool)
     buffer_put(pool, f->buf);
     buffer_put(pool, f->spill);
     f->buf = f->spill = NULL;
-    drop_pipe(f, pool);
 }

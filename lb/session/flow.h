@@ -4,7 +4,6 @@
  * Bytes are forwarded as they came; framing is only followed. One buffer is in use while bytes are
  * in flight and given back when there are none, so a reader that is slow holds one buffer, and the
  * writer is not read from until it is empty again.
- * Of a long body whose framing need not be looked at, the rest goes through a pipe instead.
  */
 #pragma once
 
@@ -28,8 +27,6 @@ enum flow_result {
 struct flow {
     struct buffer *buf;   /* NULL while nothing is in flight */
     struct buffer *spill; /* goes out before it: what the socket did not take of a head */
-    struct pipe *pipe;    /* goes out behind it; NULL while nothing is in it */
-    uint32_t piped;       /* bytes in the pipe, all of the message */
     uint32_t ready;       /* bytes from buf->at on that belong to the message */
     bool ended;           /* the message's end is in the buffer, or was sent */
     bool keep;            /* the buffer is needed as it is (a request that may be sent again) */
@@ -65,7 +62,7 @@ enum flow_result flow_run(struct flow *f, struct buffers *pool, struct conn *fro
 /* Nothing is waiting to be sent. */
 static inline bool flow_empty(const struct flow *f)
 {
-    return !f->spill && !f->ready && !f->piped;
+    return !f->spill && !f->ready;
 }
 
 /* Gives the buffers back. */

@@ -144,14 +144,14 @@ static enum http_step final(struct exchange *x)
         return http_answer(x, 502, 'P', 'H');
     x->response = RESPONSE_BODY;
     x->client_seen = worker_now(x->w);
-    release_server(x, len); /* before anybody can know that there is room again */
-    if (!send_head(x, buf, len, says_end(x))) {
-        if (rewrite_lost(&x->w->scratch->rewrite)) {
-            x->response = RESPONSE_HEAD;
-            return http_answer(x, 502, 'P', 'H');
-        }
-        return http_abort(x, 'C', 'D');
+    bool sent = send_head(x, buf, len, says_end(x));
+    if (!sent && rewrite_lost(&x->w->scratch->rewrite)) {
+        x->response = RESPONSE_HEAD;
+        return http_answer(x, 502, 'P', 'H');
     }
+    release_server(x, sent ? 0 : len);
+    if (!sent)
+        return http_abort(x, 'C', 'D');
     x->replay = x->up.keep = false; /* answered: it will not be sent again */
     if (x->request == REQUEST_DONE && x->up.buf && !buffer_len(x->up.buf))
         flow_fini(&x->up, &x->w->buffers);

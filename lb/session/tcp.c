@@ -367,8 +367,6 @@ bool tcp_take_over(struct exchange *x)
     t->log.bytes_out = x->down.sent;
     t->up.buf = x->up.buf;
     t->up.spill = x->up.spill;
-    t->up.pipe = x->up.pipe;
-    t->up.piped = x->up.piped;
     t->up.ready = buffer_len(t->up.buf);
     t->down.buf = x->down.buf;
     t->down.spill = x->down.spill;

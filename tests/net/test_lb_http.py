@@ -525,27 +525,6 @@ def test_reset_is_passed_on(lab):
     assert stage.talk(GET, wait=2).endswith(b"half" + RESET)
 
 
-def test_abandoned_download(lab):
-    """what a client has left unread is not in anybody else's answer"""
-    size = 8 << 20
-
-    def script(connection):
-        while head := connection.head():
-            body = head.split()[1][1:2] * size
-            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body)
-    stage = Stage(lab, script)
-    for letter in b"abcd":
-        with dial(stage.client, WHERE) as sock:
-            sock.sendall(b"GET /%c HTTP/1.1\r\nHost: x\r\n\r\n" % letter)
-            got = receive(sock, wait=5, until=bytes([letter]) * 100000)
-        assert set(got.partition(b"\r\n\r\n")[2]) == {letter}
-    with dial(stage.client, WHERE) as sock:
-        for letter in b"xy":
-            sock.sendall(b"GET /%c HTTP/1.1\r\nHost: x\r\n\r\n" % letter)
-            got = receive(sock, wait=5, until=bytes([letter]) * size)
-            assert got.partition(b"\r\n\r\n")[2] == bytes([letter]) * size
-
-
 # --- ends ---
 
 
